@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
-
 from tests.equipment.interaction import Headers, Interaction
 
 # The C loader reads the whole collection in 2 s; the Python one takes minutes.
@@ -67,11 +66,11 @@ def _status(response: Mapping[str, Any]) -> int:
 
 
 def _headers(recorded: Any) -> Headers:
-    pairs: list[tuple[str, str]] = []
-    for name, values in (recorded or {}).items():
-        for value in values if isinstance(values, list) else [values]:
-            pairs.append((str(name), value if isinstance(value, str) else str(value)))
-    return tuple(pairs)
+    return tuple(
+        (str(name), str(value))
+        for name, values in (recorded or {}).items()
+        for value in (values if isinstance(values, list) else [values])
+    )
 
 
 def _request_body(request: Mapping[str, Any]) -> bytes:

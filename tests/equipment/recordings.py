@@ -84,7 +84,7 @@ def _by_file(rows: list[dict[str, str]]) -> Iterator[tuple[str, list[dict[str, s
 
 
 def _state_of(traffic: Path) -> str:
-    """Name the state of everything a snapshot depends on: the files and the code that reads them."""
+    """Name the state of all a snapshot depends on: the files and the code that reads them."""
     sources = [Path(module.__file__ or "") for module in (cassette, interaction)]
     sources += [Path(__file__), traffic / "manifest.csv"]
     marks = [f"{path}:{path.stat().st_mtime_ns}:{path.stat().st_size}" for path in sources]
