@@ -58,12 +58,16 @@ OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
 TOOL_DEFINITIONS: Final = "gen_ai.tool.definitions"
 INPUT_MESSAGES_REF: Final = "gen_ai.input.messages.ref"
 OUTPUT_MESSAGES_REF: Final = "gen_ai.output.messages.ref"
+INPUT_PREVIEW: Final = "tollkeeper.input.preview"  # the collector's: first 500 characters
+OUTPUT_PREVIEW: Final = "tollkeeper.output.preview"
 
 # Who and where
 USER_ID: Final = "user.id"
 SESSION_ID: Final = "session.id"
 CONVERSATION_ID: Final = "gen_ai.conversation.id"
 AGENT_NAME: Final = "gen_ai.agent.name"
+WORKFLOW_NAME: Final = "gen_ai.workflow.name"
+DATA_SOURCE_ID: Final = "gen_ai.data_source.id"
 TOOL_NAME: Final = "gen_ai.tool.name"
 ERROR_TYPE: Final = "error.type"
 HTTP_METHOD: Final = "http.request.method"
