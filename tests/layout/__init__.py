@@ -1,0 +1,1 @@
+"""Tests of the tree itself: shape, imports, texts, and documentation that cannot rot."""
