@@ -1,0 +1,215 @@
+"""The ledger at work: one thread, one connection, one transaction for all who wait.
+
+The event loop hands in asks and settlements and is never blocked; answers come back in one
+call. A store that stays locked or away fails the asks (``LedgerDown``); settlements wait for it.
+"""
+
+import asyncio
+import logging
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from tollkeeper_proxy.ledger import tables, transaction
+from tollkeeper_proxy.ledger.entries import Ask, Denied, Granted, LedgerDown, Settlement
+from tollkeeper_proxy.ledger.flush import WalFile
+
+log = logging.getLogger(__name__)
+
+GROUP_SIZE = 512  # a transaction stays far under the other workers' patience for the lock
+REAP_INTERVAL_S = 5.0
+RETRY_S = 0.2
+SETTLE_LINGER_S = 0.005  # a lone settlement need not cost a transaction of its own
+BACKLOG_LIMIT = 200_000  # settlements kept while the store is away: about 100 MB
+
+Verdict = Granted | Denied
+Answers = list[tuple[asyncio.Future[Verdict], Verdict | LedgerDown]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    ask: Ask
+    future: asyncio.Future[Verdict]
+
+
+@dataclass(slots=True)
+class _Group:
+    """What one transaction books, in the order it was handed in."""
+
+    entries: list[Ask | Settlement] = field(default_factory=list)
+    futures: list[asyncio.Future[Verdict]] = field(default_factory=list)
+    closing: bool = False
+
+    def add(self, entry: _Waiting | Settlement) -> None:
+        if isinstance(entry, _Waiting):
+            self.entries.append(entry.ask)
+            self.futures.append(entry.future)
+        else:
+            self.entries.append(entry)
+
+    def settlements(self) -> list[Settlement]:
+        return [entry for entry in self.entries if isinstance(entry, Settlement)]
+
+
+class SqliteLedger:
+    """The ledger of one worker process; any number of them share the file."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self._path = path
+        self._clock = clock
+        self._entries: deque[_Waiting | Settlement] = deque()
+        self._bell: SimpleQueue[bool] = SimpleQueue()  # rings True to work, False to close
+        self._ring_due = False
+        self._backlog: deque[Settlement] = deque(maxlen=BACKLOG_LIMIT)
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._reap_at_s = 0.0
+        self.dropped_settlements = 0
+
+    async def open(self) -> None:
+        """Start the thread; raises ``LedgerDown`` when the file cannot be used."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            connection = await asyncio.to_thread(tables.connect, self._path)
+        except (sqlite3.Error, OSError) as error:
+            raise LedgerDown(f"the ledger at {self._path} cannot be opened: {error}") from error
+        self._thread = threading.Thread(
+            target=self._work, args=(connection,), name="ledger", daemon=True
+        )
+        self._thread.start()
+
+    async def close(self) -> None:
+        """Book everything handed in so far, flush it, then stop."""
+        if self._thread is not None:
+            self._bell.put(False)
+            await asyncio.to_thread(self._thread.join)
+            self._thread = None
+
+    async def reserve(self, ask: Ask) -> Verdict:
+        """Return what could be held; raises ``LedgerDown``.
+
+        Who is cancelled or fails here must still settle with 0: the hold may come about.
+        """
+        if self._loop is None or self._thread is None:
+            raise LedgerDown("the ledger is not open")
+        future: asyncio.Future[Verdict] = self._loop.create_future()
+        self._entries.append(_Waiting(ask, future))
+        self._bell.put(True)
+        return await future
+
+    def settle(self, settlement: Settlement) -> None:
+        """Queue a settlement behind every ask handed in before it.
+
+        Called on the event loop's thread. It rides along with the next ask, or goes alone soon.
+        """
+        self._entries.append(settlement)
+        if not self._ring_due and self._loop is not None:
+            self._ring_due = True
+            self._loop.call_later(SETTLE_LINGER_S, self._ring)
+
+    def _ring(self) -> None:
+        self._ring_due = False
+        self._bell.put(True)
+
+    def _work(self, connection: sqlite3.Connection) -> None:
+        wal = WalFile(self._path)
+        try:
+            closing = False
+            while not closing:
+                group = self._collect(wal)
+                closing = group.closing
+                self._attend(connection, group, wal)
+                self._reap(connection)
+                wal.flush_when_due()
+            wal.flush()
+        finally:
+            if self._backlog:
+                log.error("the ledger closed with %d settlements not booked", len(self._backlog))
+            wal.close()
+            connection.close()
+
+    def _collect(self, wal: WalFile) -> _Group:
+        group = _Group()
+        idle_s = min(wal.due_in_s(), RETRY_S if self._backlog else REAP_INTERVAL_S)
+        with suppress(Empty):
+            rung = self._bell.get(timeout=0.0 if self._entries else idle_s)
+            while rung:
+                rung = self._bell.get_nowait()
+            group.closing = True
+        limit = len(self._entries) if group.closing else GROUP_SIZE
+        with suppress(IndexError):
+            while len(group.entries) < limit:
+                group.add(self._entries.popleft())
+        return group
+
+    def _attend(self, connection: sqlite3.Connection, group: _Group, wal: WalFile) -> None:
+        entries = [*self._backlog, *group.entries]
+        if not entries:
+            return
+        settlements = [*self._backlog, *group.settlements()]
+        self._backlog.clear()
+        outcome: Sequence[Verdict | LedgerDown]
+        try:
+            outcome = transaction.book(connection, entries, self._clock())
+        except sqlite3.Error as error:
+            log.warning("the ledger cannot be written: %s", error)
+            outcome = [LedgerDown(str(error)) for _ in group.futures]
+            self._keep(settlements)
+        except Exception:  # the loop's seam: a fault of ours must not stop all accounting
+            log.exception("the ledger refused a group of %d entries", len(entries))
+            outcome = [LedgerDown("internal fault") for _ in group.futures]
+            self._book_singly(connection, settlements)
+        if settlements:
+            wal.mark_unflushed()
+        self._answer(list(zip(group.futures, outcome, strict=True)))
+
+    def _keep(self, settlements: list[Settlement]) -> None:
+        excess = max(0, len(settlements) - BACKLOG_LIMIT)
+        self.dropped_settlements += excess
+        self._backlog.extend(settlements[excess:])
+
+    def _book_singly(
+        self, connection: sqlite3.Connection, settlements: Sequence[Settlement]
+    ) -> None:
+        for settlement in settlements:
+            try:
+                transaction.book(connection, [settlement], self._clock())
+            except sqlite3.Error:
+                self._keep([settlement])
+            except Exception:  # the loop's seam: this one entry cannot be booked, by no retry
+                self.dropped_settlements += 1
+                log.exception("settlement %s cannot be booked", settlement.reservation_id)
+
+    def _reap(self, connection: sqlite3.Connection) -> None:
+        now_s = time.monotonic()
+        if now_s < self._reap_at_s:
+            return
+        self._reap_at_s = now_s + REAP_INTERVAL_S
+        try:
+            lost = transaction.reap(connection, self._clock())
+        except sqlite3.Error as error:
+            log.warning("expired holds stay for now: %s", error)
+            return
+        if lost:
+            log.warning("%d reservations were never settled; their holds are released", lost)
+
+    def _answer(self, answers: Answers) -> None:
+        if answers and self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                self._loop.call_soon_threadsafe(_deliver, answers)
+
+
+def _deliver(answers: Answers) -> None:
+    for future, outcome in answers:
+        if future.done():
+            continue
+        if isinstance(outcome, LedgerDown):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)

@@ -1,0 +1,179 @@
+"""The ledger's thread: groups, cancellation, a store that is locked or gone, closing."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tollkeeper.pricing import Usage
+from tollkeeper_proxy.ledger import clerk, tables, transaction
+from tollkeeper_proxy.ledger.clerk import SqliteLedger
+from tollkeeper_proxy.ledger.entries import (
+    Account,
+    Ask,
+    Denied,
+    Granted,
+    LedgerDown,
+    LedgerLine,
+    Settlement,
+)
+
+ACCOUNT = Account("key:k1", "total")
+LINE = LedgerLine("r1", "k1", "t1", "demo", "echo", "complete", Usage(7, 9), 42)
+
+
+def ask(name: str, amount: int = 100, *, limit: int = 1000, minimum: int = 1) -> Ask:
+    return Ask(name, ACCOUNT, LINE, limit, amount, minimum, 60.0)
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
+    opened = SqliteLedger(tmp_path / "state.db")
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+def rows(path: Path, query: str) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(path / "state.db")
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+async def test_many_callers_at_once_share_what_there_is(ledger: SqliteLedger) -> None:
+    verdicts = await asyncio.gather(
+        *(ledger.reserve(ask(f"r{n}", 100, minimum=100)) for n in range(400))
+    )
+    assert sum(isinstance(verdict, Granted) for verdict in verdicts) == 10
+
+
+async def test_a_settlement_leaves_one_line_with_usage_and_cost(
+    ledger: SqliteLedger, tmp_path: Path
+) -> None:
+    await ledger.reserve(ask("r1"))
+    ledger.settle(Settlement("r1", 42, LINE))
+    ledger.settle(Settlement("r1", 42, LINE))
+    await ledger.close()
+    query = """SELECT request_id, key_id, tenant_id, provider, model, input_tokens, output_tokens,
+        usage_source, reserved_nanousd, charged_nanousd, cost_nanousd, outcome FROM ledger_lines"""
+    assert rows(tmp_path, query) == [
+        ("r1", "k1", "t1", "demo", "echo", 7, 9, "provider", 100, 42, 42, "complete")
+    ]
+    assert rows(tmp_path, "SELECT * FROM budget_accounts") == [("key:k1", "total", 42, 0)]
+    assert rows(tmp_path, "SELECT * FROM budget_holds") == []
+
+
+async def test_a_line_without_usage_or_cost_keeps_them_unknown(
+    ledger: SqliteLedger, tmp_path: Path
+) -> None:
+    ledger.settle(Settlement("r1", 0, LedgerLine("r1", "k1", "t1", "demo", "x", "failed")))
+    await ledger.close()
+    query = "SELECT input_tokens, usage_source, cost_nanousd FROM ledger_lines"
+    assert rows(tmp_path, query) == [(None, None, None)]
+
+
+async def test_a_lone_settlement_is_booked_without_waiting_for_company(
+    ledger: SqliteLedger, tmp_path: Path
+) -> None:
+    ledger.settle(Settlement("r1", 0, LINE))
+    for _ in range(500):
+        if rows(tmp_path, "SELECT 1 FROM ledger_lines"):
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("the settlement was never booked")
+
+
+async def test_a_settlement_handed_in_after_a_cancelled_ask_finds_its_hold(
+    ledger: SqliteLedger, tmp_path: Path
+) -> None:
+    tasks = [asyncio.create_task(ledger.reserve(ask(f"r{n}", 1))) for n in range(50)]
+    await asyncio.sleep(0)
+    for number, task in enumerate(tasks):
+        task.cancel()
+        ledger.settle(Settlement(f"r{number}"))
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await ledger.close()
+    assert rows(tmp_path, "SELECT held_nanousd FROM budget_accounts") == [(0,)]
+
+
+async def test_a_locked_store_fails_the_asks_and_keeps_the_settlements(
+    ledger: SqliteLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction, "LOCK_PATIENCE_S", 0.05)
+    await ledger.reserve(ask("r1", 100))
+    blocker = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    ledger.settle(Settlement("r1", 42, LINE))
+    with pytest.raises(LedgerDown):
+        await ledger.reserve(ask("r2"))
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    verdict = await ledger.reserve(ask("r3", 958, minimum=958))
+    assert verdict == Granted(958, 0), "the settlement was booked before the ask"
+
+
+async def test_one_entry_that_cannot_be_booked_does_not_stop_the_others(
+    ledger: SqliteLedger, tmp_path: Path
+) -> None:
+    poison = LedgerLine("\ud800", "k1", "t1", "demo", "x", "complete")  # not encodable
+    ledger.settle(Settlement("p", 0, poison))
+    ledger.settle(Settlement("q", 0, LINE))
+    with pytest.raises(LedgerDown):
+        await ledger.reserve(ask("r1"))
+    await ledger.close()
+    assert rows(tmp_path, "SELECT id FROM ledger_lines") == [("q",)]
+    assert ledger.dropped_settlements == 1
+
+
+async def test_a_file_that_cannot_be_opened_is_said_at_start(tmp_path: Path) -> None:
+    with pytest.raises(LedgerDown, match="cannot be opened"):
+        await SqliteLedger(tmp_path / "no" / "such" / "folder" / "state.db").open()
+
+
+async def test_a_ledger_that_is_not_open_refuses(tmp_path: Path) -> None:
+    with pytest.raises(LedgerDown):
+        await SqliteLedger(tmp_path / "state.db").reserve(ask("r1"))
+
+
+async def test_the_reaper_frees_what_nobody_settled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clerk, "REAP_INTERVAL_S", 0.01)
+    now_s = [1000.0]
+    opened = SqliteLedger(tmp_path / "state.db", clock=lambda: now_s[0])
+    await opened.open()
+    await opened.reserve(ask("r1", 1000))
+    assert isinstance(await opened.reserve(ask("r2", 1000)), Denied)
+    now_s[0] += 61.0
+    for _ in range(500):
+        await asyncio.sleep(0.01)
+        if isinstance(await opened.reserve(ask("r3", 10, limit=1000)), Granted):
+            break
+    await opened.close()
+    query = "SELECT id, outcome, cost_nanousd FROM ledger_lines"
+    assert rows(tmp_path, query) == [("r1", "lost", None)]
+
+
+async def test_a_late_settlement_makes_the_lost_line_whole(tmp_path: Path) -> None:
+    connection = tables.connect(tmp_path / "state.db")
+    transaction.book(connection, [ask("r1", 100)], 0.0)
+    assert transaction.reap(connection, 61.0) == 1
+    transaction.book(connection, [Settlement("r1", 40, LINE)], 62.0)
+    connection.close()
+    query = "SELECT outcome, remark, reserved_nanousd, charged_nanousd FROM ledger_lines"
+    assert rows(tmp_path, query) == [("complete", "late", 100, 40)]
+    assert rows(tmp_path, "SELECT spent_nanousd FROM budget_accounts") == [(40,)]
+
+
+async def test_whole_sums_stay_whole_beyond_what_floats_can_count(tmp_path: Path) -> None:
+    connection = tables.connect(tmp_path / "state.db")
+    huge = 2**60
+    granted = transaction.book(connection, [ask("r1", huge, limit=huge)], 0.0)
+    transaction.book(connection, [Settlement("r1", huge - 1, LINE)], 1.0)
+    connection.close()
+    assert granted == [Granted(huge, 0)]
+    assert rows(tmp_path, "SELECT spent_nanousd FROM budget_accounts") == [(huge - 1,)]
