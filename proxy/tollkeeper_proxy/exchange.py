@@ -10,7 +10,6 @@ from typing import Literal
 
 from tollkeeper.keys import Identity
 from tollkeeper.pricing import Price, Usage
-
 from tollkeeper_proxy.wire import Answer, AnswerSummary, WireRequest
 
 Outcome = Literal["open", "complete", "truncated", "cancelled", "failed", "refused", "cached"]

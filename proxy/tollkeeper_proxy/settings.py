@@ -26,7 +26,9 @@ class ServerSettings(Section):
         32 * 1024 * 1024, ge=1024, description="Largest request body; more is answered 413."
     )
     body_timeout_s: float = Field(30.0, gt=0, description="A body must be complete by then (408).")
-    head_timeout_s: float = Field(15.0, gt=0, description="Request headers must be complete by then.")
+    head_timeout_s: float = Field(
+        15.0, gt=0, description="Request headers must be complete by then."
+    )
     drain_s: float = Field(10.0, ge=0, description="How long open answers may finish at shutdown.")
     stream_cost: bool = Field(
         False, description="Add `usage.tollkeeper` with the cost to a stream's usage chunk."
@@ -41,7 +43,10 @@ class IdentitySettings(Section):
         description="Let callers bring a provider's own key; it goes to catalogued origins only.",
     )
     cache_s: float = Field(
-        5.0, ge=0, le=60, description="How long a found key is believed before it is looked up again."
+        5.0,
+        ge=0,
+        le=60,
+        description="How long a found key is believed before it is looked up again.",
     )
 
 
@@ -50,7 +55,9 @@ class ProviderSettings(Section):
 
     dialect: Dialect = Field("openai", description="What the provider speaks.")
     base_url: str = Field("", description="Its base URL, with `/v1` where it has one.")
-    api_key: SecretStr = Field(SecretStr("none"), description="Its key; `none` sends no credential.")
+    api_key: SecretStr = Field(
+        SecretStr("none"), description="Its key; `none` sends no credential."
+    )
     models: tuple[str, ...] = Field((), description="Models listed for it; empty means not listed.")
     connect_timeout_s: float = Field(5.0, gt=0, description="To open a connection.")
     first_byte_timeout_s: float = Field(300.0, gt=0, description="To the first byte of an answer.")

@@ -1,0 +1,70 @@
+"""What a call used and cost, from what is known of it: the provider's word first, else an estimate.
+
+Unknown stays unknown: without usage there is no cost, and no cost is not zero. A request the
+provider refused, or never got, used nothing and is known to have cost nothing.
+"""
+
+from typing import Final
+
+from tollkeeper.pricing import Usage
+from tollkeeper_proxy.exchange import Exchange
+from tollkeeper_proxy.tokens import count_tokens
+
+_NEVER_SENT: Final = frozenset({"connect_failed", "connect_timeout", "pool_exhausted"})
+
+
+def account(exchange: Exchange) -> None:
+    """Set ``usage`` and ``cost_nanousd`` of an exchange; may be called again when more is known."""
+    if exchange.outcome == "cached":
+        exchange.cost_nanousd = 0
+        return
+    if not exchange.attempts:
+        return
+    if exchange.usage is None or exchange.usage.source == "estimated":
+        exchange.usage = _usage(exchange)
+    if exchange.usage is not None and exchange.price is not None:
+        exchange.cost_nanousd = exchange.price.cost_nanousd(exchange.usage)
+    elif exchange.usage is None and _known_free(exchange):
+        exchange.cost_nanousd = 0
+
+
+def _usage(exchange: Exchange) -> Usage | None:
+    summary = exchange.summary
+    if summary is not None and summary.usage is not None:
+        return summary.usage
+    if exchange.outcome in {"cancelled", "truncated"} or _timed_out(exchange):
+        return _estimate(exchange)
+    return None
+
+
+def _estimate(exchange: Exchange) -> Usage | None:
+    """Count what was sent and what came back before the end (reliability promise R3)."""
+    request = exchange.request
+    if request is None or _known_free(exchange):
+        return None
+    asked = sum(count_tokens(surface.text) for surface in request.surfaces())
+    messages = exchange.summary.output_messages if exchange.summary else []
+    answered = sum(count_tokens(text) for message in messages for text in _texts(message))
+    return Usage(input_tokens=asked, output_tokens=answered, source="estimated")
+
+
+def _texts(message: dict[str, object]) -> list[str]:
+    parts = message.get("parts")
+    found: list[str] = []
+    for part in parts if isinstance(parts, list) else ():
+        if isinstance(part, dict):
+            found += [v for k in ("content", "arguments") if isinstance(v := part.get(k), str)]
+    return found
+
+
+def _known_free(exchange: Exchange) -> bool:
+    last = exchange.attempts[-1]
+    return last.status >= 400 or last.error_type in _NEVER_SENT
+
+
+def _timed_out(exchange: Exchange) -> bool:
+    return exchange.attempts[-1].error_type in {
+        "first_byte_timeout",
+        "total_timeout",
+        "connection_lost",
+    }

@@ -1,0 +1,154 @@
+"""The providers of this installation: from the file, from keys in the environment, and ``demo``.
+
+Each becomes a ``Provider``: an origin, a path, and the head of a request already written out, so
+that nothing of it is computed per call. The key is in the head and nowhere else.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from tollkeeper_proxy.routing.catalog import CATALOGUE
+from tollkeeper_proxy.settings import ProviderSettings
+from tollkeeper_proxy.upstream import Origin, Timeouts, UpstreamCall
+
+DEMO: Final = "demo"
+NO_KEY: Final = "none"
+_PORTS: Final = {"https": 443, "http": 80}
+
+
+class ProviderConfigError(ValueError):
+    """A provider's settings make no usable upstream; the text says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One provider, ready to be called."""
+
+    name: str
+    telemetry_name: str
+    origin: Origin
+    chat_path: str
+    settings: ProviderSettings
+    catalogued: bool
+    has_key: bool
+    takes_stream_options: bool
+    head: bytes  # up to where the Content-Length value is to be written
+    head_without_key: bytes
+
+    def call(self, body: bytes, *, credential: str = "") -> UpstreamCall:
+        """Return the call for one chat completion; ``credential`` replaces our own key."""
+        head = self.head
+        if credential:
+            line = f"Authorization: Bearer {credential}\r\n".encode("latin-1")
+            head = self.head_without_key[: -len(_LENGTH)] + line + _LENGTH
+        return UpstreamCall(
+            origin=self.origin,
+            head=head,
+            body=body,
+            timeouts=_timeouts(self.settings),
+            max_connections=self.settings.max_connections,
+        )
+
+
+_LENGTH: Final = b"Content-Length: "
+
+
+def configured_providers(
+    sections: Mapping[str, ProviderSettings], variable: Callable[[str], str | None]
+) -> dict[str, Provider]:
+    """Return every provider that can be called, by name.
+
+    ``variable`` reads one environment variable; a catalogued provider whose key variable is set is
+    available without any section.
+    """
+    found: dict[str, Provider] = {}
+    for name, known in CATALOGUE.items():
+        key = variable(known.key_variable)
+        if key and name not in sections:
+            section = ProviderSettings(base_url=known.base_url, api_key=SecretStr(key))
+            found[name] = build_provider(name, section)
+    for name, section in sections.items():
+        found[name] = build_provider(name, _completed(name, section, variable))
+    found[DEMO] = _demo()
+    return found
+
+
+def build_provider(name: str, section: ProviderSettings) -> Provider:
+    """Return the provider of one complete section; raises ``ProviderConfigError``."""
+    url = urlsplit(section.base_url)
+    if url.scheme not in _PORTS or not url.hostname or url.query or url.fragment or url.username:
+        raise ProviderConfigError(
+            f"providers.{name}.base_url must look like https://host[:port]/path"
+        )
+    origin = Origin(url.scheme, url.hostname, url.port or _PORTS[url.scheme])
+    path = f"{url.path.rstrip('/')}/chat/completions"
+    key = section.api_key.get_secret_value()
+    if any(ord(c) < 0x21 or ord(c) > 0x7E for c in key):
+        raise ProviderConfigError(f"providers.{name}.api_key has characters no header can carry")
+    bare = _head(path, url.netloc, key="")
+    return Provider(
+        name=name,
+        telemetry_name=CATALOGUE[name].telemetry_name if name in CATALOGUE else name,
+        origin=origin,
+        chat_path=path,
+        settings=section,
+        catalogued=name in CATALOGUE and section.base_url == CATALOGUE[name].base_url,
+        has_key=key not in {"", NO_KEY},
+        takes_stream_options=name not in CATALOGUE or CATALOGUE[name].takes_stream_options,
+        head=_head(path, url.netloc, key="" if key == NO_KEY else key),
+        head_without_key=bare,
+    )
+
+
+def _completed(
+    name: str, section: ProviderSettings, variable: Callable[[str], str | None]
+) -> ProviderSettings:
+    known = CATALOGUE.get(name)
+    if known is None:
+        if name == DEMO:
+            raise ProviderConfigError("providers.demo is built in and takes no settings")
+        if not section.base_url:
+            raise ProviderConfigError(
+                f"providers.{name} is not in the catalogue; give it a base_url and a dialect"
+            )
+        return section
+    changes: dict[str, object] = {}
+    if not section.base_url:
+        changes["base_url"] = known.base_url
+    if "api_key" not in section.model_fields_set and (key := variable(known.key_variable)):
+        changes["api_key"] = SecretStr(key)
+    return section.model_copy(update=changes)
+
+
+def _head(path: str, host: str, *, key: str) -> bytes:
+    lines = [
+        f"POST {path} HTTP/1.1",
+        f"Host: {host}",
+        "User-Agent: tollkeeper",
+        "Accept: application/json, text/event-stream",
+        "Accept-Encoding: identity",
+        "Content-Type: application/json",
+    ]
+    if key:
+        lines.append(f"Authorization: Bearer {key}")
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n" + _LENGTH
+
+
+def _timeouts(section: ProviderSettings) -> Timeouts:
+    return Timeouts(
+        connect_s=section.connect_timeout_s,
+        first_byte_s=section.first_byte_timeout_s,
+        idle_s=section.idle_timeout_s,
+        total_s=section.total_timeout_s,
+    )
+
+
+def _demo() -> Provider:
+    section = ProviderSettings(
+        base_url="http://demo.invalid/v1", models=("echo", "slow", "fail", "tools")
+    )
+    return replace(build_provider(DEMO, section), telemetry_name=DEMO, has_key=True)

@@ -1,0 +1,1 @@
+"""What leaves the proxy about a request after it has ended: spans, metrics, and their delivery."""
