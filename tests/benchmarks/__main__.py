@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks [answers streams ledger collector startup]``: tables on standard output.
+"""``python -m tests.benchmarks [NAME ...]``: tables on standard output; every part by default.
 
 Every part says so and is left out when what it needs is not here; all of it ends by itself.
 """
