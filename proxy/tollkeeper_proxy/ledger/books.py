@@ -70,6 +70,7 @@ class Books:
 
     def _close(self, settlement: Settlement, hold: Hold) -> None:
         charge = settlement.charge_nanousd
+        charge = hold.amount_nanousd if charge is None else charge
         released = 0 if hold.expired else hold.amount_nanousd
         self._move(hold.account, spent=charge, held=-released)
         del self._holds[settlement.reservation_id]

@@ -77,17 +77,20 @@ class Denied:
 class Settlement:
     """Close a hold with what it really cost; 0 gives it back, no line when never dispatched.
 
+    ``charge`` None is for a request that was sent and of which nothing else is known: it costs all
+    that was held.
+
     Without such a hold nothing is charged and only the line is written; a second one under the
     same id changes nothing. So the id must be ours and unique, never the caller's; ids that
     ascend with time keep the ledger's lines in order on disk.
     """
 
     reservation_id: str
-    charge_nanousd: int = 0
+    charge_nanousd: int | None = 0
     line: LedgerLine | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.charge_nanousd <= LARGEST_NANOUSD:
+        if self.charge_nanousd is not None and not 0 <= self.charge_nanousd <= LARGEST_NANOUSD:
             raise ValueError("a charge is neither negative nor beyond all sense")
 
 
