@@ -65,11 +65,11 @@ class _Span:
 
     def _show(self, returned: object) -> None:
         items, self._items = self._items, []
-        if returned is not None:
+        if not items:
             self._running.returned(returned)
-        elif items and all(isinstance(item, str) for item in items):
+        elif all(isinstance(item, str) for item in items):
             self._running.returned("".join(str(item) for item in items))
-        elif items:
+        else:
             self._running.returned(items)
 
 
