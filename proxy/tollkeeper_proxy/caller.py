@@ -78,6 +78,8 @@ def _clean(value: str, limit: int = MAX_VALUE_CHARACTERS) -> str:
 
 
 def _tags(value: str) -> tuple[str, ...]:
+    if not value:
+        return ()
     tags = (tag.strip()[:MAX_VALUE_CHARACTERS] for tag in value.split(","))
     return tuple(tag for tag in tags if tag)[:MAX_TAGS]
 

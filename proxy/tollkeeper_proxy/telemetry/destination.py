@@ -57,6 +57,10 @@ class Destination:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
+    def spooled_batches(self) -> int:
+        """Return how many batches wait on disk."""
+        return self._spool.waiting()
+
     async def take(self, body: bytes, *, span_count: int) -> None:
         """Send one batch, or put it behind those that wait."""
         if not self._away.is_set() and await self._send(body, span_count):

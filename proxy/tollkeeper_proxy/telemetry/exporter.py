@@ -32,12 +32,14 @@ class SpanExporter:
         *,
         resource: dict[str, str],
         queue_size: int,
+        count: Callable[[Exchange], None],
         report: Callable[[str, Exception], None],
     ) -> None:
         self._maker = maker
         self._destinations = destinations
         self._resource = resource
         self._queue_size = queue_size
+        self._count = count
         self._report = report
         self._queue: deque[Exchange] = deque()
         self._wake = asyncio.Event()
@@ -70,9 +72,31 @@ class SpanExporter:
         for destination in self._destinations:
             await destination.close()
 
-    def waiting(self) -> int:
-        """Return how many exchanges wait to be encoded."""
-        return len(self._queue)
+    def gauges(self) -> list[tuple[str, str, Callable[[], float]]]:
+        """Return what ``/metrics`` is to show of the spans' way: name, help, value."""
+        ways = self._destinations
+        return [
+            (
+                "tollkeeper_spans_waiting",
+                "Ended requests whose spans are not encoded yet.",
+                lambda: len(self._queue),
+            ),
+            (
+                "tollkeeper_spans_sent",
+                "Spans taken by a collector.",
+                lambda: sum(way.sent_spans for way in ways),
+            ),
+            (
+                "tollkeeper_spans_spooled_batches",
+                "Batches of spans on disk.",
+                lambda: sum(way.spooled_batches() for way in ways),
+            ),
+            (
+                "tollkeeper_spans_dropped",
+                "Spans given up, for any reason.",
+                lambda: sum(self.dropped.values()) + sum(sum(w.dropped.values()) for w in ways),
+            ),
+        ]
 
     async def _run(self) -> None:
         while True:
@@ -91,6 +115,7 @@ class SpanExporter:
         by_tenant: dict[str, list[Span]] = {}
         for taken in range(min(BATCH_EXCHANGES, len(self._queue))):
             exchange = self._queue.popleft()
+            self._count(exchange)
             by_tenant.setdefault(exchange.tenant_id, []).extend(self._maker.spans(exchange))
             if taken % SLICE_EXCHANGES == SLICE_EXCHANGES - 1:
                 await asyncio.sleep(0)

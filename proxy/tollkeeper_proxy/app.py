@@ -1,0 +1,221 @@
+"""Wires the parts of one worker together; the order of the policies stands here.
+
+Settings and places in, a server that can be opened and closed out. Opening goes downward through
+the parts, closing upward, so that what is accounted last still finds its ledger and exporter.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from tollkeeper.logs import Log
+
+from tollkeeper import semconv as names
+from tollkeeper.config import Environment, Places
+from tollkeeper.errors import ConfigError
+from tollkeeper.pricing import price_of
+from tollkeeper_proxy.chat import ChatCompletions
+from tollkeeper_proxy.exchange import Exchange
+from tollkeeper_proxy.forward import Forwarder
+from tollkeeper_proxy.models import ModelList
+from tollkeeper_proxy.pipeline import Pipeline
+from tollkeeper_proxy.policies import Policy
+from tollkeeper_proxy.policies.route import Route
+from tollkeeper_proxy.probes import Metrics, Probe
+from tollkeeper_proxy.routing.providers import Provider, ProviderConfigError, configured_providers
+from tollkeeper_proxy.routing.router import Router
+from tollkeeper_proxy.server import ConnectionFactory, Endpoint, Routes, Server
+from tollkeeper_proxy.settings import ProxySettings
+from tollkeeper_proxy.telemetry.destination import Destination, otlp_head
+from tollkeeper_proxy.telemetry.exporter import SpanExporter
+from tollkeeper_proxy.telemetry.metrics import ProxyMetrics
+from tollkeeper_proxy.telemetry.spans import SpanMaker
+from tollkeeper_proxy.telemetry.spool import Spool
+from tollkeeper_proxy.upstream import Origin
+from tollkeeper_proxy.upstream.demo import DemoUpstream
+from tollkeeper_proxy.upstream.http import HttpUpstream
+from tollkeeper_proxy.upstream.pool import ConnectionPool
+
+
+class Opened(Protocol):
+    """A part that holds something open."""
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a worker is told from outside: settings, places, secrets, and where to speak."""
+
+    settings: ProxySettings
+    places: Places
+    environment: Environment
+    worker: int
+    log: Log
+
+    @property
+    def system_key(self) -> str:
+        return self.environment.get("TOLLKEEPER_SYSTEM_KEY") or ""
+
+
+class ProxyApp:
+    """One worker, wired; inside a running event loop."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._ready = False
+        self.pool = ConnectionPool()
+        self._http = HttpUpstream(self.pool)
+        self._providers = _providers(around)
+        self._router = Router(self._providers, around.settings.models)
+        if broken := self._router.broken_aliases():
+            raise ConfigError(broken[0])
+        self._metrics = ProxyMetrics()
+        self._exporter = self._span_exporter()
+        policies, self._open_parts = _policies_in_order(around, self._router)
+        routes = Routes(self._endpoints(policies), self._emit)
+        server = Server(routes, around.settings.server)
+        self.connections = ConnectionFactory(
+            server, emit=self._emit, settings=around.settings.server
+        )
+
+    async def open(self) -> None:
+        """Open every part, in the order in which requests need them."""
+        await self._exporter.open()
+        for part in self._open_parts:
+            await part.open()
+        self._ready = True
+
+    def stop_being_ready(self) -> None:
+        """Let the readiness probe send new callers elsewhere."""
+        self._ready = False
+
+    async def close(self) -> None:
+        """Close every part in reverse: policies settle into a ledger and exporter still open."""
+        for part in reversed(self._open_parts):
+            await part.close()
+        await self._exporter.close()
+        self.pool.close()
+
+    def _endpoints(self, policies: Sequence[Policy]) -> dict[tuple[str, str], Endpoint]:
+        report = self._report
+        chat = ChatCompletions(
+            Pipeline(policies, report=report),
+            Forwarder(self._providers, self._http, DemoUpstream()),
+            self._emit,
+            self._report_bug,
+        )
+        identified = [policy for policy in policies if policy.name == "identify"]
+        models = ModelList(self._router, Pipeline(identified, report=report), self._emit)
+        alive, ready = Probe(lambda: True), Probe(lambda: self._ready)
+        endpoints: dict[tuple[str, str], Endpoint] = {
+            ("GET", "/livez"): alive,
+            ("GET", "/healthz"): ready,
+            ("GET", "/readyz"): ready,
+            ("GET", "/metrics"): Metrics(self._metrics.text),
+        }
+        for prefix in ("/v1", ""):
+            endpoints["POST", f"{prefix}/chat/completions"] = chat
+            endpoints["GET", f"{prefix}/models"] = models
+        return endpoints
+
+    def _emit(self, exchange: Exchange) -> None:
+        self._exporter.offer(exchange)
+        if exchange.outcome in {"refused", "failed", "truncated"}:
+            self._around.log.warning(
+                "request_" + exchange.outcome,
+                request_id=exchange.request_id,
+                trace_id=exchange.trace.trace_id,
+                route=exchange.route,
+                status=exchange.status,
+                error=exchange.error_type,
+                key=exchange.identity.key_name if exchange.identity else "",
+                model=exchange.request.model if exchange.request else "",
+            )
+
+    def _report(self, part: str, error: Exception) -> None:
+        self._around.log.error("part_failed", part=part, error=f"{type(error).__name__}: {error}")
+
+    def _report_bug(self, exchange: Exchange, error: Exception) -> None:
+        self._around.log.error(
+            "request_bug",
+            request_id=exchange.request_id,
+            trace_id=exchange.trace.trace_id,
+            error=f"{type(error).__name__}: {error}",
+        )
+
+    def _span_exporter(self) -> SpanExporter:
+        around = self._around
+        telemetry = around.settings.telemetry
+        maker = SpanMaker(
+            telemetry_names={name: p.telemetry_name for name, p in self._providers.items()},
+            clean=_cleaner(around.settings),
+        )
+        destinations = [
+            _destination(self._http, url, around, number, self._report)
+            for number, url in enumerate(telemetry.otlp)
+        ]
+        resource = {
+            names.SERVICE_NAME: "tollkeeper-proxy",
+            names.SERVICE_VERSION: version("tollkeeper-proxy"),
+            names.SERVICE_INSTANCE_ID: f"proxy-{around.worker}",
+        }
+        exporter = SpanExporter(
+            maker,
+            destinations,
+            resource=resource,
+            queue_size=telemetry.queue_size,
+            count=self._metrics.count,
+            report=self._report,
+        )
+        for line in exporter.gauges():
+            self._metrics.watch(*line)
+        return exporter
+
+
+def _policies_in_order(around: Surroundings, router: Router) -> tuple[list[Policy], list[Opened]]:
+    """Return the policies in the product's order, and the parts they need opened."""
+    route = Route(router, price_of=price_of, draw=random.random)
+    policies: list[Policy] = [
+        route,
+    ]
+    return policies, []
+
+
+def _providers(around: Surroundings) -> dict[str, Provider]:
+    try:
+        return configured_providers(around.settings.providers, around.environment.get)
+    except ProviderConfigError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _cleaner(settings: ProxySettings) -> Callable[[str], str] | None:
+    match settings.content.store:
+        case "off":
+            return None
+        case "full":
+            return lambda text: text
+        case "redacted":
+            return None
+
+
+def _destination(
+    upstream: HttpUpstream,
+    url: str,
+    around: Surroundings,
+    number: int,
+    report: Callable[[str, Exception], None],
+) -> Destination:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigError(f"telemetry.otlp: '{url}' must look like http://host:4318")
+    origin = Origin(parts.scheme, parts.hostname, parts.port or 4318)
+    folder = around.places.data / "spool" / f"proxy-{around.worker}" / str(number)
+    head = otlp_head(origin, f"{parts.path.rstrip('/')}/v1/traces", around.system_key)
+    spool = Spool(folder, limit_bytes=around.settings.telemetry.spool_bytes)
+    return Destination(upstream, origin, head, spool=spool, report=report)
