@@ -6,6 +6,7 @@ attributes. Spans are OTLP/JSON objects (opentelemetry-proto v1.11.0: hex ids, i
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
 
 import orjson
@@ -17,11 +18,13 @@ from tollkeeper_proxy.wire.openai_chat import ChatRequest
 from tollkeeper_proxy.wire.openai_messages import input_messages, output_messages, tool_definitions
 
 Span = dict[str, object]
-Attributes = list[dict[str, object]]
+Attribute = dict[str, object]
+Attributes = list[Attribute]
 
 _SERVER: Final = 2
 _CLIENT: Final = 3
 _ERROR: Final = {"code": 2}
+_BROKEN: Final = frozenset({"failed", "truncated", "cancelled"})
 _UNSET: Final[dict[str, object]] = {}
 
 _REQUEST_FIELDS: Final[dict[str, str]] = {
@@ -49,17 +52,15 @@ class SpanMaker:
 
     def spans(self, exchange: Exchange) -> list[Span]:
         """Return the spans of one ended exchange."""
-        spans = [self._client_span(exchange, n, a) for n, a in enumerate(exchange.attempts, 1)]
-        return [self._server_span(exchange), *spans]
-
-    def _server_span(self, exchange: Exchange) -> Span:
-        attributes = [
-            _text(names.HTTP_METHOD, exchange.method),
-            _text(names.HTTP_ROUTE, exchange.route),
-            _whole(names.HTTP_STATUS, exchange.status),
+        shared = [*_identity(exchange), *_fate(exchange)]
+        spans = [
+            self._client_span(exchange, number, attempt, shared)
+            for number, attempt in enumerate(exchange.attempts, 1)
         ]
-        attributes += _identity(exchange)
-        attributes += _fate(exchange)
+        return [self._server_span(exchange, shared), *spans]
+
+    def _server_span(self, exchange: Exchange, shared: Attributes) -> Span:
+        attributes = [*_http(exchange.method, exchange.route, exchange.status), *shared]
         if not exchange.attempts and exchange.request is not None:
             attributes += self._call(exchange)
         trace = exchange.trace
@@ -72,21 +73,17 @@ class SpanMaker:
             start=exchange.started_unix_ns,
             end=exchange.ended_unix_ns,
             attributes=attributes,
-            failed=exchange.status >= 500
-            or exchange.outcome in {"failed", "truncated", "cancelled"},
+            failed=exchange.status >= 500 or exchange.outcome in _BROKEN,
         )
 
-    def _client_span(self, exchange: Exchange, number: int, attempt: Attempt) -> Span:
+    def _client_span(
+        self, exchange: Exchange, number: int, attempt: Attempt, shared: Attributes
+    ) -> Span:
         attributes = [
             *self._call(exchange),
-            *_identity(exchange),
-            *_fate(exchange),
-            _whole(names.ATTEMPT, number),
-            _text(names.SERVER_ADDRESS, attempt.host),
-            _whole(names.SERVER_PORT, attempt.port),
+            *shared,
+            *_attempt(number, attempt.host, attempt.port, attempt.status),
         ]
-        if attempt.status:
-            attributes.append(_whole(names.HTTP_STATUS, attempt.status))
         if attempt.first_byte_s is not None and exchange.request and exchange.request.stream:
             attributes.append(_real(names.RESPONSE_TIME_TO_FIRST_CHUNK, attempt.first_byte_s))
         return _span(
@@ -102,15 +99,12 @@ class SpanMaker:
         )
 
     def _call(self, exchange: Exchange) -> Attributes:
-        attributes = [
-            _text(names.OPERATION_NAME, "chat"),
-            _text(names.OPENAI_API_TYPE, "chat_completions"),
-        ]
         request = exchange.request
         target = exchange.target
+        provider = ""
         if target is not None:
             provider = self._telemetry_names.get(target.provider, target.provider)
-            attributes.append(_text(names.PROVIDER_NAME, provider))
+        attributes = [*_operation(provider)]
         if isinstance(request, ChatRequest):
             attributes += _request(request, target.model if target else request.model)
         attributes += _answer(exchange)
@@ -189,8 +183,7 @@ def _usage(exchange: Exchange) -> Attributes:
 def _identity(exchange: Exchange) -> Attributes:
     attributes = [_text(names.REQUEST_ID, exchange.request_id)]
     if exchange.identity is not None:
-        attributes.append(_text(names.KEY_ID, exchange.identity.key_id))
-        attributes.append(_text(names.KEY_NAME, exchange.identity.key_name))
+        attributes += _key(exchange.identity.key_id, exchange.identity.key_name)
     caller = exchange.caller
     if caller.user:
         attributes.append(_text(names.USER_ID, caller.user))
@@ -204,8 +197,7 @@ def _identity(exchange: Exchange) -> Attributes:
 
 def _fate(exchange: Exchange) -> Attributes:
     attributes = [
-        _text(names.OUTCOME, exchange.outcome),
-        _text(names.CACHE, exchange.cache),
+        *_outcome(exchange.outcome, exchange.cache),
         _whole(names.BYTES_IN, exchange.bytes_in),
         _whole(names.BYTES_OUT, exchange.bytes_out),
     ]
@@ -219,6 +211,47 @@ def _fate(exchange: Exchange) -> Attributes:
         said = f"{decision.verdict}: {decision.detail}" if decision.detail else decision.verdict
         attributes.append(_text(names.POLICY_PREFIX + decision.policy, said))
     return attributes
+
+
+# Attributes that thousands of spans share are made once.
+
+
+@lru_cache(maxsize=256)
+def _http(method: str, route: str, status: int) -> tuple[Attribute, ...]:
+    return (
+        _text(names.HTTP_METHOD, method),
+        _text(names.HTTP_ROUTE, route),
+        _whole(names.HTTP_STATUS, status),
+    )
+
+
+@lru_cache(maxsize=256)
+def _operation(provider: str) -> tuple[Attribute, ...]:
+    operation = (
+        _text(names.OPERATION_NAME, "chat"),
+        _text(names.OPENAI_API_TYPE, "chat_completions"),
+    )
+    return (*operation, _text(names.PROVIDER_NAME, provider)) if provider else operation
+
+
+@lru_cache(maxsize=256)
+def _attempt(number: int, host: str, port: int, status: int) -> tuple[Attribute, ...]:
+    attempt = (
+        _whole(names.ATTEMPT, number),
+        _text(names.SERVER_ADDRESS, host),
+        _whole(names.SERVER_PORT, port),
+    )
+    return (*attempt, _whole(names.HTTP_STATUS, status)) if status else attempt
+
+
+@lru_cache(maxsize=4096)
+def _key(key_id: str, key_name: str) -> tuple[Attribute, ...]:
+    return (_text(names.KEY_ID, key_id), _text(names.KEY_NAME, key_name))
+
+
+@lru_cache(maxsize=64)
+def _outcome(outcome: str, cache: str) -> tuple[Attribute, ...]:
+    return (_text(names.OUTCOME, outcome), _text(names.CACHE, cache))
 
 
 def _content(exchange: Exchange, request: ChatRequest, clean: Callable[[str], str]) -> Attributes:

@@ -5,13 +5,16 @@ that nobody said; zero means that somebody said zero.
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from tollkeeper.pricing import Usage
+
+_NOTHING: Final[Mapping[str, object]] = {}
 
 
 def usage_of(raw: object) -> Usage | None:
     """Return the usage in a ``usage`` object, None when there is none to be read."""
-    if not isinstance(raw, Mapping):
+    if not isinstance(raw, dict):
         return None
     prompt = _count(raw, "prompt_tokens", "input_tokens")
     completion = _count(raw, "completion_tokens", "output_tokens")
@@ -50,7 +53,9 @@ def _with_reasoning(raw: Mapping[str, object], prompt: int, completion: int, rea
 def _count(raw: Mapping[str, object], *names: str) -> int | None:
     for name in names:
         value = raw.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        if value is None:
+            continue
+        if type(value) is int and value >= 0:
             return value
         if isinstance(value, float) and value >= 0 and value.is_integer():
             return int(value)
@@ -60,6 +65,6 @@ def _count(raw: Mapping[str, object], *names: str) -> int | None:
 def _details(raw: Mapping[str, object], *names: str) -> Mapping[str, object]:
     for name in names:
         value = raw.get(name)
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             return value
-    return {}
+    return _NOTHING
