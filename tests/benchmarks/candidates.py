@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tests.benchmarks.proxy_alone import ProxyAlone
 from tests.benchmarks.servers import MODEL, Server, nginx_binary, reverse_proxy, upstream
 from tests.benchmarks.table import say
+from tests.equipment.proxy_process import ProxyProcess
 from tests.equipment.stack import NotReady
 
 ROUTE: Final = "/v1/chat/completions"
@@ -53,7 +53,12 @@ def candidates(folder: Path) -> Iterator[list[Candidate]]:
             ("keys + spans", NO_TEXT_POLICIES, ()),
             ("+ budget, pii, injection", EVERYTHING, ("--budget-usd", "1000000")),
         ):
-            proxy = ProxyAlone(folder / name.replace(" ", ""), _settings(target, settings), budget)
+            proxy = ProxyProcess(
+                folder / str(len(found)),
+                _settings(target, settings),
+                key_options=budget,
+                prefix=pinned(GATEWAY_CPU, ()),
+            )
             try:
                 running.enter_context(proxy)
             except NotReady as error:
@@ -76,7 +81,7 @@ def _settings(target: Server, more: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _of(name: str, proxy: ProxyAlone) -> Candidate:
+def _of(name: str, proxy: ProxyProcess) -> Candidate:
     return Candidate(
         name,
         proxy.port,
