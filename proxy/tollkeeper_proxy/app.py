@@ -8,27 +8,31 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Protocol
+from pathlib import Path
+from typing import Final, Protocol
 from urllib.parse import urlsplit
-
-from tollkeeper.logs import Log
 
 from tollkeeper import semconv as names
 from tollkeeper.config import Environment, Places
 from tollkeeper.errors import ConfigError
+from tollkeeper.logs import Log
 from tollkeeper.pricing import price_of
 from tollkeeper_proxy.chat import ChatCompletions
+from tollkeeper_proxy.control_keys import ControlKeys
 from tollkeeper_proxy.exchange import Exchange
 from tollkeeper_proxy.forward import Forwarder
+from tollkeeper_proxy.ledger.clerk import SqliteLedger
 from tollkeeper_proxy.models import ModelList
 from tollkeeper_proxy.pipeline import Pipeline
 from tollkeeper_proxy.policies import Policy
+from tollkeeper_proxy.policies.budget import BudgetPolicy
+from tollkeeper_proxy.policies.identify import IdentifyPolicy
 from tollkeeper_proxy.policies.route import Route
 from tollkeeper_proxy.probes import Metrics, Probe
 from tollkeeper_proxy.routing.providers import Provider, ProviderConfigError, configured_providers
 from tollkeeper_proxy.routing.router import Router
 from tollkeeper_proxy.server import ConnectionFactory, Endpoint, Routes, Server
-from tollkeeper_proxy.settings import ProxySettings
+from tollkeeper_proxy.settings import ProviderSettings, ProxySettings
 from tollkeeper_proxy.telemetry.destination import Destination, otlp_head
 from tollkeeper_proxy.telemetry.exporter import SpanExporter
 from tollkeeper_proxy.telemetry.metrics import ProxyMetrics
@@ -38,6 +42,13 @@ from tollkeeper_proxy.upstream import Origin
 from tollkeeper_proxy.upstream.demo import DemoUpstream
 from tollkeeper_proxy.upstream.http import HttpUpstream
 from tollkeeper_proxy.upstream.pool import ConnectionPool
+
+LEASE_MARGIN_S: Final = 30.0
+_TOLD_OUTCOMES: Final = {
+    "refused": "request_refused",
+    "failed": "request_failed",
+    "truncated": "request_truncated",
+}
 
 
 class Opened(Protocol):
@@ -107,8 +118,9 @@ class ProxyApp:
         chat = ChatCompletions(
             Pipeline(policies, report=report),
             Forwarder(self._providers, self._http, DemoUpstream()),
-            self._emit,
-            self._report_bug,
+            tell_cost=self._around.settings.server.stream_cost,
+            emit=self._emit,
+            report_bug=self._report_bug,
         )
         identified = [policy for policy in policies if policy.name == "identify"]
         models = ModelList(self._router, Pipeline(identified, report=report), self._emit)
@@ -126,9 +138,10 @@ class ProxyApp:
 
     def _emit(self, exchange: Exchange) -> None:
         self._exporter.offer(exchange)
-        if exchange.outcome in {"refused", "failed", "truncated"}:
+        event = _TOLD_OUTCOMES.get(exchange.outcome)
+        if event is not None:
             self._around.log.warning(
-                "request_" + exchange.outcome,
+                event,
                 request_id=exchange.request_id,
                 trace_id=exchange.trace.trace_id,
                 route=exchange.route,
@@ -180,11 +193,28 @@ class ProxyApp:
 
 def _policies_in_order(around: Surroundings, router: Router) -> tuple[list[Policy], list[Opened]]:
     """Return the policies in the product's order, and the parts they need opened."""
-    route = Route(router, price_of=price_of, draw=random.random)
+    settings = around.settings
+    keys = ControlKeys(settings.control.url)
+    ledger = SqliteLedger(_state_path(settings.state.url))
     policies: list[Policy] = [
-        route,
+        IdentifyPolicy(settings.identity, keys),
+        Route(router, price_of=price_of, draw=random.random),
+        BudgetPolicy(ledger, lease_s=_longest_request_s(settings)),
     ]
-    return policies, []
+    return policies, [keys, ledger]
+
+
+def _longest_request_s(settings: ProxySettings) -> float:
+    """Return when a hold that nobody settled may go: no request lives longer (promise R2)."""
+    limits_s = [p.total_timeout_s for p in settings.providers.values()]
+    return max(limits_s, default=ProviderSettings().total_timeout_s) + LEASE_MARGIN_S
+
+
+def _state_path(url: str) -> Path:
+    path = url.removeprefix("sqlite:///")
+    if path == url or not path:
+        raise ConfigError("state.url: expected sqlite:///PATH; no other store is built in yet")
+    return Path(path)
 
 
 def _providers(around: Surroundings) -> dict[str, Provider]:

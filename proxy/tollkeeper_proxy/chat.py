@@ -8,10 +8,12 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
+from tollkeeper.pricing import Price, Usage
 from tollkeeper_proxy.accounts import account
-from tollkeeper_proxy.answer_headers import answer_headers, refusal_headers, relayed_headers
+from tollkeeper_proxy.answer_headers import answer_headers, refusal_headers, relayed_headers, usd
 from tollkeeper_proxy.errors import CallerError, UpstreamError
 from tollkeeper_proxy.exchange import Exchange, Refusal
 from tollkeeper_proxy.forward import Forwarder
@@ -57,6 +59,7 @@ class ChatCompletions:
 
     pipeline: Pipeline
     forwarder: Forwarder
+    tell_cost: bool  # beside the usage of streams
     emit: Callable[[Exchange], None]
     report_bug: Callable[[Exchange, Exception], None]
 
@@ -75,7 +78,7 @@ class ChatCompletions:
                 await _give(exchange, verdict, sink)
             else:
                 answer = await self.forwarder.send(exchange, request)
-                relay = _relay_for(answer, request, self.pipeline, exchange)
+                relay = self._relay_for(answer, request, exchange)
                 try:
                     await self._relay(exchange, answer, relay, sink)
                 finally:
@@ -92,6 +95,19 @@ class ChatCompletions:
             await _refuse(exchange, _BUG, sink)
         finally:
             self._end(exchange, passage, relay)
+
+    def _relay_for(
+        self, answer: UpstreamAnswer, request: ChatRequest, exchange: Exchange
+    ) -> StreamRelay | None:
+        content_type = dict(answer.headers).get("content-type", "")
+        if answer.status >= 300 or not content_type.startswith("text/event-stream"):
+            return None
+        price = exchange.price if self.tell_cost else None
+        return StreamRelay(
+            hide_usage=request.hides_usage,
+            open_editor=self.pipeline.text_editors(exchange),
+            cost_of=partial(_told_cost, price) if price is not None else None,
+        )
 
     async def _relay(
         self, exchange: Exchange, answer: UpstreamAnswer, relay: StreamRelay | None, sink: Sink
@@ -141,15 +157,6 @@ class ChatCompletions:
         self.emit(exchange)
 
 
-def _relay_for(
-    answer: UpstreamAnswer, request: ChatRequest, pipeline: Pipeline, exchange: Exchange
-) -> StreamRelay | None:
-    content_type = dict(answer.headers).get("content-type", "")
-    if answer.status >= 300 or not content_type.startswith("text/event-stream"):
-        return None
-    return StreamRelay(hide_usage=request.hides_usage, open_editor=pipeline.text_editors(exchange))
-
-
 async def _stream(
     exchange: Exchange, answer: UpstreamAnswer, relay: StreamRelay, sink: Sink
 ) -> None:
@@ -176,6 +183,11 @@ async def _stream(
         content_type = dict(answer.headers)["content-type"]
         exchange.answer = Answer(answer.status, content_type, b"".join(kept), stream=True)
     await sink.end()
+
+
+def _told_cost(price: Price, usage: Usage) -> str | None:
+    cost = price.cost_nanousd(usage)
+    return None if cost is None else usd(cost)
 
 
 def _kept(kept: list[bytes] | None, out: bytes, size_bytes: int) -> list[bytes] | None:

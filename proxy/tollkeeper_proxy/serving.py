@@ -6,10 +6,10 @@ import signal
 import socket
 
 import uvloop
-from tollkeeper.logs import open_log
-from tollkeeper.readiness import report_ready
 
 from tollkeeper.config import Environment, Flags, read_settings
+from tollkeeper.logs import open_log
+from tollkeeper.readiness import report_ready
 from tollkeeper_proxy.app import ProxyApp, Surroundings
 from tollkeeper_proxy.settings import ProxySettings
 

@@ -45,6 +45,11 @@ class EventSplitter:
         self._pieces: list[bytes] = []
         self._waiting_bytes = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether no begun event waits for its end."""
+        return not self._pieces
+
     def feed(self, piece: bytes) -> list[Event]:
         """Return the events that ``piece`` completes, in order; raises ``EventTooLarge``."""
         self._pieces.append(piece)
