@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from tests.benchmarks.processes import GATEWAY_CPU, pinned
 from tests.benchmarks.servers import MODEL, Server, nginx_binary, reverse_proxy, upstream
 from tests.benchmarks.table import say
 from tests.equipment.proxy_process import ProxyProcess

@@ -145,6 +145,7 @@ def _send_all(stack: Stack, replay: ReplayProvider, connection: RawConnection) -
         body = json.dumps(request, ensure_ascii=False).encode()
         connection.send(request_bytes("/v1/chat/completions", body, headers=headers))
         answer = connection.read_response()
+        assert replay.replayed, f"{interaction.name}: {answer.body[:300]!r}"
         given = replay.replayed[-1]
         assert given.interaction is interaction, f"{interaction.name}: {answer.body[:300]!r}"
         yield Passed(interaction, answer, given.received)
