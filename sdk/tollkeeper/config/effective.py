@@ -54,6 +54,8 @@ def _leaves(value: object, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, 
 def _shown(value: object) -> str:
     if isinstance(value, SecretStr):
         return "***" if value.get_secret_value() else ""
+    if isinstance(value, Mapping):
+        return ""  # only an empty one is a leaf
     if isinstance(value, tuple | list):
         return ", ".join(_shown(item) for item in value)
     if isinstance(value, bool):
