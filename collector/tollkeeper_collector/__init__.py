@@ -1,5 +1,5 @@
-"""The collector: OTLP comes in, rows land in the analytics store, SQL and exports go out.
+"""The collector: OTLP in, journalled, made rows, stored; SQL and exports out.
 
-A span enters ``receiver``, is journalled, becomes rows, lands in a ``store``; ``sql_endpoint`` and
-``exports`` read it back. It never imports the proxy or the dashboard: they meet on the wire.
+A span enters ``receiver``, is decoded by ``otlp``, becomes ``rows``, is journalled and then
+acknowledged, and is carried by ``inserter`` into the ``store``; ``sql`` and ``exports`` answer from there.
 """

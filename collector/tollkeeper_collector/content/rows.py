@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from tollkeeper_collector.batches import Chunk
+from tollkeeper_collector.chunks import Chunk
 from tollkeeper_collector.content.messages import Message
 
 _DAY_NS: Final = 86_400_000_000_000
