@@ -5,6 +5,7 @@ log line, and their connection is closed. Nothing behind this file knows aiohttp
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from tollkeeper_proxy.caller import caller_of, trace_of
 from tollkeeper_proxy.chat import Sink
 from tollkeeper_proxy.exchange import Exchange, Refusal
 from tollkeeper_proxy.framing import refuse_framing
+from tollkeeper_proxy.http_sink import HttpSink
 from tollkeeper_proxy.settings import ServerSettings
 from tollkeeper_proxy.wire.openai_errors import error_body
 
@@ -56,39 +58,6 @@ class Routes:
         return Refusal("server", f"There is nothing at '{shown}'.", status=404, code="not_found")
 
 
-class AiohttpSink:
-    """The caller's end of one request, over aiohttp; implements ``Sink``."""
-
-    def __init__(self, request: web.BaseRequest) -> None:
-        self._request = request
-        self.response: web.StreamResponse | None = None
-        self.must_close = False
-
-    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
-        response = web.Response(status=status, body=body)
-        await self._send_head(response, headers)
-        await response.write_eof()
-
-    async def begin(self, status: int, headers: Headers) -> None:
-        await self._send_head(web.StreamResponse(status=status), headers)
-
-    async def write(self, piece: bytes) -> None:
-        if self.response is not None:
-            await self.response.write(piece)
-
-    async def end(self) -> None:
-        if self.response is not None:
-            await self.response.write_eof()
-
-    async def _send_head(self, response: web.StreamResponse, headers: Headers) -> None:
-        for name, value in headers:
-            response.headers[name] = value
-        if self.must_close:
-            response.force_close()
-        self.response = response
-        await response.prepare(self._request)
-
-
 class Server:
     """Turns requests into exchanges and hands them to their endpoint."""
 
@@ -101,7 +70,7 @@ class Server:
         method = request.method
         path = request.raw_path.partition("?")[0]
         exchange = open_exchange(request, method, path)
-        sink = AiohttpSink(request)
+        sink = HttpSink(request)
         refusal = refuse_framing(request.raw_headers, http_1_0=request.version < (1, 1))
         endpoint = refusal or self._routes.find(method, path)
         body = b"" if isinstance(endpoint, Refusal) else await self._body(request)
@@ -110,10 +79,9 @@ class Server:
         elif isinstance(body, Refusal):
             await self._refuse(exchange, body, sink)
         else:
-            await endpoint.serve(exchange, body, sink)
-        if sink.response is None:
-            raise ConnectionResetError("the exchange ended without an answer")
-        return sink.response
+            with contextlib.suppress(ConnectionError):  # the caller left; the exchange knows
+                await endpoint.serve(exchange, body, sink)
+        return sink.response or web.Response(status=499)  # nginx's number for a caller who left
 
     async def _body(self, request: web.BaseRequest) -> bytes | Refusal:
         limit = self._settings.max_body_bytes
@@ -140,7 +108,7 @@ class Server:
                 code="bad_request_framing",
             )
 
-    async def _refuse(self, exchange: Exchange, refusal: Refusal, sink: AiohttpSink) -> None:
+    async def _refuse(self, exchange: Exchange, refusal: Refusal, sink: HttpSink) -> None:
         sink.must_close = refusal.status not in {404, 405}
         note_refusal(exchange, refusal)
         headers = [
@@ -148,10 +116,9 @@ class Server:
             *answer_headers(exchange),
             *refusal_headers(refusal),
         ]
-        try:
+        with contextlib.suppress(ConnectionError):
             await sink.whole(refusal.status, headers, error_body(refusal))
-        finally:
-            self._routes.emit(exchange)
+        self._routes.emit(exchange)
 
 
 class Connection(RequestHandler):

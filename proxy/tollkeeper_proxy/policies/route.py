@@ -36,6 +36,7 @@ class Route:
         if isinstance(target, Refusal):
             return target
         exchange.target = target
+        request.limit_field = self._router.providers[target.provider].limit_field
         exchange.price = self._price_of(target.provider, target.model)
         return self._without_credential(exchange, target.provider)
 

@@ -17,6 +17,7 @@ from tollkeeper_proxy.upstream import Origin, Timeouts, UpstreamCall
 
 DEMO: Final = "demo"
 NO_KEY: Final = "none"
+_NEW_LIMIT: Final = frozenset({"openai", "azure"})  # whose newest models refuse max_tokens
 _PORTS: Final = {"https": 443, "http": 80}
 
 
@@ -36,6 +37,7 @@ class Provider:
     catalogued: bool
     has_key: bool
     takes_stream_options: bool
+    limit_field: str
     head: bytes  # up to where the Content-Length value is to be written
     head_without_key: bytes
 
@@ -99,6 +101,7 @@ def build_provider(name: str, section: ProviderSettings) -> Provider:
         catalogued=name in CATALOGUE and section.base_url == CATALOGUE[name].base_url,
         has_key=key not in {"", NO_KEY},
         takes_stream_options=name not in CATALOGUE or CATALOGUE[name].takes_stream_options,
+        limit_field="max_completion_tokens" if name in _NEW_LIMIT else "max_tokens",
         head=_head(path, url.netloc, key="" if key == NO_KEY else key),
         head_without_key=bare,
     )

@@ -53,6 +53,7 @@ class WireRequest(Protocol):
 
     model: str
     stream: bool
+    limit_field: str  # the target's name for a bound on the answer, should we have to set one
 
     def surfaces(self) -> Sequence[Surface]:
         """Enumerate every text-bearing field; an unknown string field counts as text."""

@@ -40,6 +40,7 @@ class ChatRequest:
         self.model = cast("str", document["model"])
         self.stream = document.get("stream") is True
         self.hides_usage = False
+        self.limit_field = "max_tokens"  # what OpenAI now calls max_completion_tokens, others not
 
     @property
     def document(self) -> Mapping[str, object]:
@@ -70,7 +71,7 @@ class ChatRequest:
         names = [
             n for n in ("max_completion_tokens", "max_tokens") if self._document.get(n) is not None
         ]
-        for name in names or ["max_completion_tokens"]:
+        for name in names or [self.limit_field]:
             now = self._document.get(name)
             if not isinstance(now, int) or now > per_choice:
                 self._document[name] = per_choice

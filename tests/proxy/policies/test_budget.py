@@ -52,7 +52,7 @@ def size(opened: Exchange) -> int:
 
 def sent_limit(opened: Exchange) -> object:
     assert opened.request is not None
-    return json.loads(opened.request.body_for("echo")).get("max_completion_tokens")
+    return json.loads(opened.request.body_for("echo")).get("max_tokens")
 
 
 async def balance(ledger: SqliteLedger, path: Path) -> tuple[int, int]:
