@@ -129,8 +129,6 @@ class UpstreamConnection(asyncio.Protocol):
         if self._release is None:
             self.abort()  # bytes nobody asked for: whatever they are, this connection is done
             return
-        if not self._head_done:
-            self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -139,6 +137,8 @@ class UpstreamConnection(asyncio.Protocol):
             self._reusable = False
             if not self._complete:
                 self._fail("bad_response", f"the provider's answer is not valid HTTP: {error}")
+        if not self._head_done:  # a read that ends a head may hold the body's beginning too
+            self._count_head(len(data))
         self._wake()
 
     def eof_received(self) -> None:
@@ -161,8 +161,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
-        if self._head_bytes > MAX_HEAD_BYTES + len(value):
-            self._fail("bad_response", "the provider sent too many headers")
+        self._count_head(len(name) + len(value))
 
     def on_headers_complete(self) -> None:
         status = int(self._parser.get_status_code())
@@ -192,6 +191,11 @@ class UpstreamConnection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         if self._complete:
             self._reusable = False  # something follows the answer: never pool this again
+
+    def _count_head(self, size_bytes: int) -> None:
+        self._head_bytes += size_bytes
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._fail("bad_response", "the provider sent too many headers")
 
     def _sent_whole(self) -> bool:
         return self._transport is not None and self._transport.get_write_buffer_size() == 0
