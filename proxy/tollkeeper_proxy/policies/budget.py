@@ -4,7 +4,7 @@ Reads the identity's budget, the target's price and the request's size; lowers t
 to what the budget holds; refuses when even that is too little. Unknown prices never count as $0.
 """
 
-import secrets
+import random
 import time
 from asyncio import CancelledError
 from collections.abc import Callable
@@ -174,7 +174,8 @@ def _line(exchange: Exchange) -> LedgerLine:
 
 
 def _fresh_id(now_s: float) -> str:
-    return f"{int(now_s * 1e6):014x}{secrets.token_hex(8)}"
+    # Not from the kernel: asking it lets another thread take the interpreter, and an id is no secret.
+    return f"{int(now_s * 1e6):014x}{random.getrandbits(64):016x}"
 
 
 def _usd(nanousd: int) -> str:

@@ -52,7 +52,8 @@ def size(opened: Exchange) -> int:
 
 def sent_limit(opened: Exchange) -> object:
     assert opened.request is not None
-    return json.loads(opened.request.body_for("echo")).get("max_tokens")
+    sent = json.loads(opened.request.body_for("echo"))
+    return sent.get("max_completion_tokens", sent.get("max_tokens"))
 
 
 async def balance(ledger: SqliteLedger, path: Path) -> tuple[int, int]:
