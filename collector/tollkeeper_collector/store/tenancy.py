@@ -23,6 +23,16 @@ TENANT_COLUMN: Final[Mapping[str, str]] = MappingProxyType(
         "llm_call_messages": "tenant_id",
     }
 )
+# Nothing else reads these, but they are held to the same rule: a view shows its target's rows.
+VIEW_COLUMN: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "otel_traces_trace_id_ts_mv": "TenantId",
+        "llm_calls_mv": "tenant_id",
+        "llm_evaluations_mv": "tenant_id",
+    }
+)
+NO_TENANT: Final = ("schema_migrations",)
+POLICED: Final = (*TENANT_COLUMN, *VIEW_COLUMN, *NO_TENANT)
 # A String setting that every ClickHouse knows and no query depends on: it carries the tenant into
 # the policy. A custom setting would need the server's configuration, which chDB does not read.
 TENANT_SETTING: Final = "log_comment"
@@ -30,17 +40,18 @@ ALL_TENANTS: Final = "*"  # not a possible tenant id
 POLICY: Final = "tollkeeper_tenant"
 
 
-def condition(column: str) -> str:
-    """Return what must hold for a row to be seen; with no tenant set nothing is seen."""
+def condition(table: str) -> str:
+    """Return what must hold for a row of a table to be seen; with no tenant set, none is."""
     setting = f"getSetting('{TENANT_SETTING}')"
-    return f"{setting} = '{ALL_TENANTS}' OR {column} = {setting}"
+    column = TENANT_COLUMN.get(table) or VIEW_COLUMN.get(table)
+    everything = f"{setting} = '{ALL_TENANTS}'"
+    return f"{everything} OR {column} = {setting}" if column else everything
 
 
 def embedded_users() -> str:
     """Return the users file of the embedded engine: one user, one policy per table."""
     tables = "".join(
-        f"<{table}><filter>{escape(condition(column))}</filter></{table}>"
-        for table, column in TENANT_COLUMN.items()
+        f"<{table}><filter>{escape(condition(table))}</filter></{table}>" for table in POLICED
     )
     return (
         "<clickhouse><profiles><default/></profiles><quotas><default/></quotas><users><default>"
@@ -56,8 +67,8 @@ def server_policies() -> Iterator[str]:
 
     Other users of that server, such as somebody's own Grafana login, are left as they are.
     """
-    for table, column in TENANT_COLUMN.items():
+    for table in POLICED:
         yield (
             f"CREATE ROW POLICY OR REPLACE {POLICY} ON {DATABASE}.{table} "
-            f"USING {condition(column)} TO CURRENT_USER"
+            f"USING {condition(table)} TO CURRENT_USER"
         )

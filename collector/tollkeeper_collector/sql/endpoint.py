@@ -1,0 +1,153 @@
+"""The routes of the SQL port: ``/ping`` for anybody, everything else for whoever brings a key.
+
+``app = sql_app(store.engine, keys, system_key=…)``; run it with aiohttp on the SQL port after
+``migrate``. ``keys.find(digest)`` is called in threads.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Final
+
+from aiohttp import web
+
+from tollkeeper_collector.sql.answer import Delivery, Heading, refusal
+from tollkeeper_collector.sql.credentials import Credentials, Keys, presented_key
+from tollkeeper_collector.sql.errors import SqlError, busy
+from tollkeeper_collector.sql.limits import SqlLimits
+from tollkeeper_collector.sql.readers import Readers, scope_of
+from tollkeeper_collector.sql.request import Question, read_question
+from tollkeeper_collector.sql.running import Running
+from tollkeeper_collector.sql.statements import reading_database
+from tollkeeper_collector.store.opening import Engine
+
+DEFAULT_LIMITS: Final = SqlLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class SqlEndpoint:
+    """Everything one SQL port needs; its handlers are methods."""
+
+    readers: Readers
+    credentials: Credentials
+    threads: ThreadPoolExecutor
+    places: asyncio.Semaphore
+    limits: SqlLimits
+
+    async def ping(self, request: web.Request) -> web.Response:
+        """Say that the port answers; nobody is asked."""
+        return web.Response(text="Ok.\n")
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer one statement."""
+        heading = Heading(str(uuid.uuid4()), self.readers.version, self.readers.timezone)
+        try:
+            identity = await self.credentials.identify(
+                presented_key(request.headers, request.query)
+            )
+            question = await read_question(request, self.limits.query_bytes)
+            if not question.sql:
+                return web.Response(text="Ok.\n")
+            running = Running(self.readers, scope_of(identity), self.threads)
+            async with _place(self.places, self.limits.wait_s):
+                return await self._run(request, question, running)
+        except SqlError as error:
+            return refusal(error, replace(heading, version=self.readers.version))
+        except web.HTTPRequestEntityTooLarge:
+            return refusal(SqlError(223, "QUERY_IS_TOO_LARGE", "the request is too long"), heading)
+
+    async def _run(
+        self, request: web.Request, question: Question, running: Running
+    ) -> web.StreamResponse:
+        began_ns = time.monotonic_ns()
+        try:
+            await running.start(question, reading_database(question.database))
+            pieces = running.pieces()
+            held = await _hold_back(pieces, self._bytes_to_hold(question))
+            delivery = Delivery(request, self._heading(question, running), self.limits.stalled_s)
+            await delivery.start(sum(map(len, held)), time.monotonic_ns() - began_ns)
+            return await delivery.send(_after(held, pieces))
+        finally:
+            await running.finish()
+
+    def _bytes_to_hold(self, question: Question) -> int:
+        return self.limits.buffered_bytes if question.wait_end_of_query else 1
+
+    def _heading(self, question: Question, running: Running) -> Heading:
+        heading = Heading(
+            question.query_id or str(uuid.uuid4()),
+            self.readers.version,
+            self.readers.timezone,
+            running.output_format,
+            question.gzip,
+        )
+        return replace(heading, tag=running.tag) if running.tag else heading
+
+    async def close(self, app: web.Application) -> None:
+        """Give back clients and threads."""
+        self.threads.shutdown(wait=True, cancel_futures=True)
+        self.readers.close()
+
+
+def sql_app(
+    engine: Engine, keys: Keys, *, system_key: str = "", limits: SqlLimits = DEFAULT_LIMITS
+) -> web.Application:
+    """Return the ClickHouse HTTP interface over an engine, read-only and within each key's tenant.
+
+    ``keys``: anything with ``find(digest) -> Identity | None``, such as ``KeyStore``.
+    ``system_key``: our own components' key, "" for none. Roles ``admin`` and ``system`` read all
+    tenants. Nothing is asked of the store before the first statement.
+    """
+    threads = ThreadPoolExecutor(
+        limits.concurrent + 2, thread_name_prefix="sql"
+    )  # + 2: key look-ups
+    endpoint = SqlEndpoint(
+        readers=Readers(engine, limits),
+        credentials=Credentials(keys, system_key, threads, time.monotonic),
+        threads=threads,
+        places=asyncio.Semaphore(limits.concurrent),
+        limits=limits,
+    )
+    app = web.Application(client_max_size=2 * limits.query_bytes)
+    app.router.add_get("/ping", endpoint.ping)
+    app.router.add_get("/", endpoint.answer)
+    app.router.add_post("/", endpoint.answer)
+    app.on_cleanup.append(endpoint.close)
+    return app
+
+
+class _place:  # reads as a phrase: async with _place(...)
+    """A free place among the statements that may run at once."""
+
+    def __init__(self, places: asyncio.Semaphore, wait_s: float) -> None:
+        self._places = places
+        self._wait_s = wait_s
+
+    async def __aenter__(self) -> None:
+        try:
+            await asyncio.wait_for(self._places.acquire(), self._wait_s)
+        except TimeoutError:
+            raise busy("too many statements run at once, try again") from None
+
+    async def __aexit__(self, *_: object) -> None:
+        self._places.release()
+
+
+async def _hold_back(pieces: AsyncIterator[bytes], size: int) -> list[bytes]:
+    """Return the first pieces, up to a size: what fails among them can still have a status."""
+    held: list[bytes] = []
+    async for piece in pieces:
+        held.append(piece)
+        if sum(map(len, held)) >= size:
+            break
+    return held
+
+
+async def _after(held: list[bytes], pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    for piece in held:
+        yield piece
+    async for piece in pieces:
+        yield piece
