@@ -17,7 +17,7 @@ from tollkeeper_collector.journal import Journal
 from tollkeeper_collector.receiver.intake import Intake
 from tollkeeper_collector.tally import SIGNALS, Tally
 
-Sample = tuple[Mapping[str, str], float]
+Sample = tuple[Mapping[str, str], int]
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -98,7 +98,7 @@ def _family(name: str, kind: str, samples: list[Sample]) -> str:
     lines = [f"# TYPE {name} {kind}"]
     for labels, value in samples:
         named = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items() if text)
-        lines.append(f"{name}{{{named}}} {value:g}" if named else f"{name} {value:g}")
+        lines.append(f"{name}{{{named}}} {value}" if named else f"{name} {value}")
     return "\n".join(lines) + "\n"
 
 

@@ -67,6 +67,7 @@ class Receiver:
         """Answer one request; never raises but for cancellation."""
         response = await self._answer(request)
         self.answered[response.status] += 1
+        response.headers["Server"] = "tollkeeper"
         return response
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
