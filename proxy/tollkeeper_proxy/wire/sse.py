@@ -11,7 +11,9 @@ from typing import Final
 
 MAX_EVENT_BYTES: Final = 1024 * 1024  # an event without an end is an attack or a fault (D4)
 
-_END: Final = re.compile(rb"(?:\r\n|\n|\r)(?:\r\n|\n|\r)")  # greedy: CR LF is one line end
+# Atomic: once CR LF has been read as one line end, it is never taken apart into two.
+_END: Final = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
+_LONGEST_END_BYTES: Final = 4
 _LINE: Final = re.compile(rb"\r\n|\n|\r")
 
 
@@ -28,7 +30,7 @@ class Event:
     @property
     def data(self) -> bytes:
         raw = self.raw
-        if raw.startswith(b"data: ") and raw.find(b"\n") == len(raw) - 2:
+        if raw.startswith(b"data: ") and raw.find(b"\n") == len(raw) - 2 and b"\r" not in raw:
             return raw[6:-2]  # the shape every provider sends: one line, LF LF
         values = []
         for line in _LINE.split(raw.removeprefix(b"\xef\xbb\xbf")):
@@ -44,6 +46,7 @@ class EventSplitter:
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
         self._waiting_bytes = 0
+        self._tail = b""  # the last bytes that wait: all that an end may have begun in
 
     @property
     def is_empty(self) -> bool:
@@ -52,18 +55,24 @@ class EventSplitter:
 
     def feed(self, piece: bytes) -> list[Event]:
         """Return the events that ``piece`` completes, in order; raises ``EventTooLarge``."""
-        self._pieces.append(piece)
-        self._waiting_bytes += len(piece)
-        if b"\n" not in piece and b"\r" not in piece:
-            return self._bounded([])  # nothing can have ended: do not join, do not search
-        text = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        seam = self._tail + piece
+        if (
+            _next_end(seam, 0, returns=b"\r" in seam) < 0
+        ):  # nothing can have ended: do not join what waits
+            self._pieces.append(piece)
+            self._waiting_bytes += len(piece)
+            self._tail = seam[1 - _LONGEST_END_BYTES :]
+            return self._bounded([])
+        text = b"".join([*self._pieces, piece]) if self._pieces else piece
         events: list[Event] = []
         start = 0
-        while (end := _next_end(text, start)) >= 0:
+        returns = b"\r" in text  # looked for once, not for every event
+        while (end := _next_end(text, start, returns=returns)) >= 0:
             events.append(Event(text[start:end]))
             start = end
         self._pieces = [text[start:]] if start < len(text) else []
         self._waiting_bytes = len(text) - start
+        self._tail = text[start:][1 - _LONGEST_END_BYTES :]
         return self._bounded(events)
 
     def finish(self) -> bytes:
@@ -71,6 +80,7 @@ class EventSplitter:
         rest = b"".join(self._pieces)
         self._pieces = []
         self._waiting_bytes = 0
+        self._tail = b""
         return rest
 
     def _bounded(self, events: list[Event]) -> list[Event]:
@@ -79,9 +89,9 @@ class EventSplitter:
         return events
 
 
-def _next_end(text: bytes, start: int) -> int:
+def _next_end(text: bytes, start: int, *, returns: bool) -> int:
     """Return where the next event ends, -1 when that cannot be told yet."""
-    if b"\r" not in text:
+    if not returns:
         end = text.find(b"\n\n", start)
         return end + 2 if end >= 0 else -1
     match = _END.search(text, start)
