@@ -4,6 +4,7 @@ Settings and places in, a server that can be opened and closed out. Opening goes
 the parts, closing upward, so that what is accounted last still finds its ledger and exporter.
 """
 
+import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from tollkeeper.config import Environment, Places
 from tollkeeper.errors import ConfigError
 from tollkeeper.logs import Log
 from tollkeeper.pricing import price_of
+from tollkeeper_proxy import tokens
 from tollkeeper_proxy.chat import ChatCompletions
 from tollkeeper_proxy.control_keys import ControlKeys
 from tollkeeper_proxy.exchange import Exchange
@@ -100,6 +102,7 @@ class ProxyApp:
         await self._exporter.open()
         for part in self._open_parts:
             await part.open()
+        await asyncio.to_thread(tokens.warm)
         self._ready = True
 
     def stop_being_ready(self) -> None:

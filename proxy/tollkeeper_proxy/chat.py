@@ -5,6 +5,7 @@ here exactly once: settled by its policies in reverse and handed to telemetry.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -127,6 +128,8 @@ class ChatCompletions:
         account(exchange)
         headers = relayed_headers(answer.headers) + answer_headers(exchange)
         content_type = dict(answer.headers).get("content-type", "application/json")
+        if answer.status >= 400:
+            body = self.forwarder.without_key(exchange, body)
         if answer.status == 200:
             exchange.answer = Answer(200, content_type, body)
         exchange.bytes_out = len(body)
@@ -149,12 +152,17 @@ class ChatCompletions:
         exchange.ended_unix_ns = time.time_ns()
         if exchange.attempts and not exchange.attempts[-1].ended_unix_ns:
             exchange.attempts[-1].ended_unix_ns = exchange.ended_unix_ns
-        if relay is not None and exchange.summary is None:
-            relay.finish()
-            exchange.summary = relay.fold.summary()
-        account(exchange)
-        passage.settle(exchange)
-        self.emit(exchange)
+        try:
+            if relay is not None and exchange.summary is None:
+                with contextlib.suppress(EventTooLarge):
+                    relay.finish()
+                exchange.summary = relay.fold.summary()
+            account(exchange)
+        except Exception as error:  # noqa: BLE001 - the request boundary: holds must be settled
+            self.report_bug(exchange, error)
+        finally:
+            passage.settle(exchange)
+            self.emit(exchange)
 
 
 async def _stream(

@@ -24,6 +24,11 @@ class Forwarder:
     http: Upstream
     demo: Upstream
 
+    def without_key(self, exchange: Exchange, body: bytes) -> bytes:
+        """Return an error's body without our key, should the provider have repeated it."""
+        target = exchange.target
+        return self.providers[target.provider].without_key(body) if target else body
+
     async def send(self, exchange: Exchange, request: ChatRequest) -> UpstreamAnswer:
         """Return the provider's answer once its head is there; raises ``UpstreamError``."""
         target = exchange.target

@@ -32,6 +32,9 @@ _SLOW_HEAD: Final = (
 )
 
 
+LINGER_S: Final = 2.0  # a refused body is read and forgotten so long, so that the caller hears why
+
+
 class Endpoint(Protocol):
     """What serves a route: takes an exchange, the body's bytes and the caller's end."""
 
@@ -215,7 +218,7 @@ class ConnectionFactory(web.Server):
             access_log=None,
             auto_decompress=False,
             keepalive_timeout=75.0,  # nginx's default; clients rarely keep longer
-            lingering_time=0.0,
+            lingering_time=LINGER_S,
         )
 
     def _bounded_request(self, *parts: object) -> web.BaseRequest:

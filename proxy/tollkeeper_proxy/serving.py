@@ -56,8 +56,8 @@ async def _serve(around: Surroundings) -> None:
 def _settle_memory() -> None:
     """Spare the garbage collector what lives as long as the process, and let it come seldom.
 
-    Requests make many objects and few cycles: with Python's own thresholds (700, 10, 10) a tenth
-    of the time went into looking for them.
+    Requests make many objects and few cycles; Python's own thresholds (700, 10, 10) look for them
+    every few requests.
     """
     gc.collect()
     gc.freeze()

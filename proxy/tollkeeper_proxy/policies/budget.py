@@ -174,7 +174,7 @@ def _line(exchange: Exchange) -> LedgerLine:
 
 
 def _fresh_id(now_s: float) -> str:
-    # Not from the kernel: asking it lets another thread take the interpreter, and an id is no secret.
+    # Not from the kernel: asking it hands the interpreter to another thread; an id is no secret.
     return f"{int(now_s * 1e6):014x}{random.getrandbits(64):016x}"
 
 

@@ -41,6 +41,11 @@ class Provider:
     head: bytes  # up to where the Content-Length value is to be written
     head_without_key: bytes
 
+    def without_key(self, body: bytes) -> bytes:
+        """Return ``body`` with our key blanked out."""
+        key = self.settings.api_key.get_secret_value()
+        return body if key in {"", NO_KEY} else body.replace(key.encode("latin-1"), b"***")
+
     def call(self, body: bytes, *, credential: str = "") -> UpstreamCall:
         """Return the call for one chat completion; ``credential`` replaces our own key."""
         head = self.head

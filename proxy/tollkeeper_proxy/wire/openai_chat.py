@@ -13,6 +13,8 @@ from tollkeeper_proxy.errors import CallerError
 from tollkeeper_proxy.exchange import Refusal
 from tollkeeper_proxy.wire import Surface
 
+MAX_DEPTH: Final = 100  # a tool's schema is some ten levels deep; our own walk has its limits too
+
 # Strings that carry no free text: names of things, enumerations, encoded media.
 _NOT_TEXT: Final = frozenset(
     {"model", "role", "type", "id", "tool_call_id", "detail", "service_tier", "reasoning_effort"}
@@ -93,7 +95,7 @@ class ChatRequest:
         }
         wants_usage = self.stream and not self.hides_usage and self._asks_usage()
         decisive["\0usage"] = wants_usage
-        return orjson.dumps(decisive, option=orjson.OPT_SORT_KEYS)
+        return _encoded(decisive, option=orjson.OPT_SORT_KEYS)
 
     def ask_for_usage(self) -> None:
         """Ask the provider for a usage chunk on a stream; remember to hide it if we asked alone."""
@@ -109,7 +111,7 @@ class ChatRequest:
         document = {**self._document, "model": model}
         if self.hides_usage:
             document["stream_options"] = {**self._stream_options(), "include_usage": True}
-        return orjson.dumps(document)
+        return _encoded(document)
 
     def _spliced(self, model: str) -> bytes:
         """Change only the bytes that must change, so that numbers stay as the caller wrote them."""
@@ -186,6 +188,14 @@ def _bad(message: str, *, param: str | None = None, code: str = "invalid_value")
     return CallerError(Refusal("parse", message, status=400, code=code, param=param))
 
 
+def _encoded(document: Mapping[str, object], option: int = 0) -> bytes:
+    """Return JSON; what cannot be written again was nested too deep to begin with."""
+    try:
+        return orjson.dumps(document, option=option)
+    except orjson.JSONEncodeError as error:
+        raise _bad(f"The body cannot be sent on: {error}", code="invalid_json") from error
+
+
 def _ambiguous(body: bytes) -> bool:
     """Tell whether two parsers could read different requests from these bytes.
 
@@ -194,21 +204,23 @@ def _ambiguous(body: bytes) -> bool:
     return b"\\u00" in body or any(body.count(name) > 1 for name in _WATCHED)
 
 
-def _texts(node: object, path: str) -> Iterator[tuple[str, str]]:
+def _texts(node: object, path: str, depth: int = 0) -> Iterator[tuple[str, str]]:
+    if depth > MAX_DEPTH:
+        raise _bad(f"The body is nested deeper than {MAX_DEPTH} levels.", code="invalid_json")
     if isinstance(node, dict):
         for key, value in node.items():
             if isinstance(value, str):
                 if key not in _NOT_TEXT and not _is_media(key, value):
                     yield _joined(path, key), value
             elif value is not None:
-                yield from _texts(value, _joined(path, key))
+                yield from _texts(value, _joined(path, key), depth + 1)
     elif isinstance(node, list):
         for index, value in enumerate(node):
             here = f"{path}.{index}"
             if isinstance(value, str):
                 yield here, value
             elif isinstance(value, (dict, list)):
-                yield from _texts(value, here)
+                yield from _texts(value, here, depth + 1)
 
 
 def _is_media(key: str, value: str) -> bool:
