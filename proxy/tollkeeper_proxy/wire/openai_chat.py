@@ -4,7 +4,7 @@ Source: OpenAI API reference, ``POST /v1/chat/completions``. Fields we do not in
 through untouched; what we interpret must have the right type, or the caller hears which field.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, cast
 
 import orjson
@@ -207,29 +207,31 @@ def _ambiguous(body: bytes) -> bool:
 def _texts(node: object, path: str, depth: int = 0) -> Iterator[tuple[str, str]]:
     if depth > MAX_DEPTH:
         raise _bad(f"The body is nested deeper than {MAX_DEPTH} levels.", code="invalid_json")
-    if isinstance(node, dict):
-        for key, value in node.items():
-            if isinstance(value, str):
-                if key not in _NOT_TEXT and not _is_media(key, value):
-                    yield _joined(path, key), value
-            elif value is not None:
-                yield from _texts(value, _joined(path, key), depth + 1)
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            here = f"{path}.{index}"
-            if isinstance(value, str):
-                yield here, value
-            elif isinstance(value, (dict, list)):
-                yield from _texts(value, here, depth + 1)
+    for step, value in _children(node):
+        here = f"{path}.{step}" if path else step
+        if isinstance(value, str):
+            yield here, value
+        elif isinstance(value, (dict, list)):
+            yield from _texts(value, here, depth + 1)
+
+
+def _children(node: object) -> Iterable[tuple[str, object]]:
+    if isinstance(node, list):
+        return ((str(index), value) for index, value in enumerate(node))
+    pairs = node.items() if isinstance(node, dict) else ()
+    return (
+        (_step(key), value)
+        for key, value in pairs
+        if not (isinstance(value, str) and (key in _NOT_TEXT or _is_media(key, value)))
+    )
 
 
 def _is_media(key: str, value: str) -> bool:
     return key in _MEDIA or (key == "url" and value.startswith("data:"))
 
 
-def _joined(path: str, key: str) -> str:
-    step = key.replace("~", "~0").replace(".", "~1")  # as JSON Pointer escapes, with our separator
-    return f"{path}.{step}" if path else step
+def _step(key: str) -> str:
+    return key.replace("~", "~0").replace(".", "~1")  # as JSON Pointer escapes, our separator
 
 
 def _key(step: str) -> str:
