@@ -102,9 +102,10 @@ SELECT
     quantilesTDigestMergeState(0.5, 0.9, 0.95, 0.99)(ttfc_state),
     uniqCombined64MergeState(users_state),
     uniqCombined64MergeState(sessions_state),
-    now64(3)
+    fromUnixTimestamp64Milli({{run:Int64}}, 'UTC')
 FROM otel.llm_usage_hourly FINAL
-WHERE hour >= toDateTime({{start:UInt32}}, 'UTC') AND hour < toDateTime({{end:UInt32}}, 'UTC')
+WHERE toUnixTimestamp(toStartOfDay(hour)) IN ({{days:Array(UInt32)}})
+    AND hour >= toDateTime(arrayMin({{days:Array(UInt32)}}), 'UTC')
 GROUP BY {GROUP.replace("hour", "day")}
 """
 
@@ -114,11 +115,10 @@ def engine_time_ms(client: Client) -> int:
     return _number(client, "SELECT toUnixTimestamp64Milli(now64(3))")
 
 
-def last_computed_ms(client: Client) -> int:
-    """Return when any hour was last recomputed; 0 when none ever was."""
-    return _number(
-        client, "SELECT toUnixTimestamp64Milli(max(computed_at)) FROM otel.llm_usage_hourly"
-    )
+def last_run_ms(client: Client) -> int:
+    """Return when the last run began that came to its end; 0 when none ever did."""
+    newest = "SELECT toUnixTimestamp64Milli(max(computed_at)) FROM otel.llm_usage_daily"
+    return _number(client, newest)
 
 
 def dirty_hours_s(client: Client, from_version: int) -> list[int]:
@@ -133,9 +133,12 @@ def recompute_hours(client: Client, start_s: int, end_s: int, from_version: int)
     client.command(RECOMPUTE_HOURS, parameters=bounds)
 
 
-def recompute_days(client: Client, start_s: int, end_s: int) -> None:
-    """Compute all days of this stretch anew, from their hours."""
-    client.command(RECOMPUTE_DAYS, parameters={"start": start_s, "end": end_s})
+def recompute_days(client: Client, days_s: list[int], run_ms: int) -> None:
+    """Compute these days anew, from their hours: the last act of the run that began at ``run_ms``.
+
+    One statement, so that a run which died before leaves no trace of having come to its end.
+    """
+    client.command(RECOMPUTE_DAYS, parameters={"days": days_s, "run": run_ms})
 
 
 def _number(client: Client, sql: str) -> int:

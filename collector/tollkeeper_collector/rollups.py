@@ -33,7 +33,7 @@ HOURS_AT_ONCE: Final = 48  # bounds the memory of one recomputation after a long
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of time in whole hours or days; Unix seconds, the end not included."""
+    """A stretch of whole hours; Unix seconds, the end not included."""
 
     start_s: int
     end_s: int
@@ -41,20 +41,17 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run recomputes: hours first, then the days they lie in."""
+    """What a run recomputes: hours first, then the days they lie in, by their midnights."""
 
     hours: tuple[Span, ...]
-    days: tuple[Span, ...]
+    days_s: tuple[int, ...]
 
 
 def plan(dirty_hours_s: Iterable[int]) -> Plan:
     """Return the stretches that cover all dirty hours and their days, in order of time."""
     hours = sorted(set(dirty_hours_s))
     days = sorted({hour - hour % DAY_S for hour in hours})
-    return Plan(
-        hours=tuple(_stretches(hours, HOUR_S, HOURS_AT_ONCE * HOUR_S)),
-        days=tuple(_stretches(days, DAY_S, 31 * DAY_S)),
-    )
+    return Plan(hours=tuple(_stretches(hours)), days_s=tuple(days))
 
 
 def look_back(since_ms: int) -> int:
@@ -62,14 +59,14 @@ def look_back(since_ms: int) -> int:
     return max(0, since_ms - OVERLAP_MS)
 
 
-def _stretches(starts: list[int], step: int, longest: int) -> Iterable[Span]:
-    """Yield stretches over neighbouring starts, none longer than ``longest``."""
+def _stretches(hours: list[int]) -> Iterable[Span]:
+    """Yield stretches over neighbouring hours, none longer than ``HOURS_AT_ONCE``."""
     open_at: int | None = None
-    for index, start in enumerate(starts):
-        open_at = start if open_at is None else open_at
-        following = starts[index + 1] if index + 1 < len(starts) else None
-        if following != start + step or following + step - open_at > longest:
-            yield Span(open_at, start + step)
+    for hour, following in zip(hours, [*hours[1:], None], strict=True):
+        open_at = hour if open_at is None else open_at
+        end = hour + HOUR_S
+        if following != end or end - open_at >= HOURS_AT_ONCE * HOUR_S:
+            yield Span(open_at, end)
             open_at = None
 
 
@@ -106,12 +103,12 @@ class Rollups:
     def _recompute(self, client: Client) -> Plan:
         now_ms = queries.engine_time_ms(client)
         if self._since_ms is None:
-            self._since_ms = queries.last_computed_ms(client)
+            self._since_ms = queries.last_run_ms(client)
         since_ms = look_back(self._since_ms)
         planned = plan(queries.dirty_hours_s(client, since_ms))
         for span in planned.hours:
             queries.recompute_hours(client, span.start_s, span.end_s, since_ms)
-        for span in planned.days:
-            queries.recompute_days(client, span.start_s, span.end_s)
+        if planned.days_s:
+            queries.recompute_days(client, list(planned.days_s), now_ms)
         self._since_ms = now_ms
         return planned
