@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import zip_longest
 from threading import Event
 from typing import Final
 
@@ -62,7 +63,7 @@ def look_back(since_ms: int) -> int:
 def _stretches(hours: list[int]) -> Iterable[Span]:
     """Yield stretches over neighbouring hours, none longer than ``HOURS_AT_ONCE``."""
     open_at: int | None = None
-    for hour, following in zip(hours, [*hours[1:], None], strict=True):
+    for hour, following in zip_longest(hours, hours[1:]):
         open_at = hour if open_at is None else open_at
         end = hour + HOUR_S
         if following != end or end - open_at >= HOURS_AT_ONCE * HOUR_S:
