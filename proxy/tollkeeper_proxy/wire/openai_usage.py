@@ -16,38 +16,53 @@ def usage_of(raw: object) -> Usage | None:
     """Return the usage in a ``usage`` object, None when there is none to be read."""
     if not isinstance(raw, dict):
         return None
-    prompt = _count(raw, "prompt_tokens", "input_tokens")
     completion = _count(raw, "completion_tokens", "output_tokens")
-    if prompt is None and completion is None:
+    prompt = _prompt(raw, completion)
+    if prompt is None:
         return None
     prompt_details = _details(raw, "prompt_tokens_details", "input_tokens_details")
     completion_details = _details(raw, "completion_tokens_details", "output_tokens_details")
     reasoning = (
         _count(completion_details, "reasoning_tokens") or _count(raw, "reasoning_tokens") or 0
     )
-    cached = _count(prompt_details, "cached_tokens")
-    if cached is None:
-        cached = _count(raw, "prompt_cache_hit_tokens") or 0  # DeepSeek's name
+    beside = _beside(raw, prompt + (completion or 0), reasoning)
+    output = (completion or 0) + beside
     return Usage(
-        input_tokens=prompt or 0,
-        output_tokens=_with_reasoning(raw, prompt or 0, completion or 0, reasoning),
-        cache_read_tokens=cached,
+        input_tokens=prompt,
+        output_tokens=output,
+        cache_read_tokens=_cached(raw, prompt_details),
         cache_write_tokens=_count(prompt_details, "cache_write_tokens") or 0,
-        reasoning_tokens=reasoning,
+        reasoning_tokens=min(reasoning or beside, output),  # OpenRouter was seen to tell more
         input_audio_tokens=_count(prompt_details, "audio_tokens") or 0,
         output_audio_tokens=_count(completion_details, "audio_tokens") or 0,
     )
 
 
-def _with_reasoning(raw: Mapping[str, object], prompt: int, completion: int, reasoning: int) -> int:
-    """Add reasoning where a provider counts it beside the completion, as xAI does.
+def _prompt(raw: Mapping[str, object], completion: int | None) -> int | None:
+    """Return the input's tokens, or what the total leaves for them; None when nobody said."""
+    prompt = _count(raw, "prompt_tokens", "input_tokens")
+    total = _count(raw, "total_tokens")
+    if prompt is None and completion is not None and total is not None:
+        return max(0, total - completion)
+    return prompt
 
-    Such a provider's own total gives it away: it is the sum of all three.
+
+def _beside(raw: Mapping[str, object], told: int, reasoning: int) -> int:
+    """Return the reasoning that a provider counts beside the completion.
+
+    Its own total gives it away: xAI's is the sum of all three counts, and Gemini tells its thoughts
+    nowhere else.
     """
     total = _count(raw, "total_tokens")
-    if reasoning and total == prompt + completion + reasoning:
-        return completion + reasoning
-    return completion
+    rest = total - told if total is not None else 0
+    return rest if rest > 0 and reasoning in {0, rest} else 0
+
+
+def _cached(raw: Mapping[str, object], details: Mapping[str, object]) -> int:
+    cached = _count(details, "cached_tokens")
+    if cached is None:  # DeepSeek's name, Together's and Mistral's
+        cached = _count(raw, "prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens")
+    return cached or 0
 
 
 def _count(raw: Mapping[str, object], *names: str) -> int | None:
