@@ -4,18 +4,15 @@ Starting takes seconds, so tests share it; each uses models, keys and sessions o
 """
 
 from collections.abc import Iterator
-from typing import Final
 
 import pytest
+from tests.equipment.canary import CANARY
 from tests.equipment.places import has_shared
 from tests.equipment.recordings import chat_interactions
 from tests.equipment.replay_provider import ReplayProvider
 from tests.equipment.scripted_provider import ScriptedProvider
 from tests.equipment.sql import Sql
 from tests.equipment.stack import Stack
-
-# A provider key that must never be seen anywhere but on the wire to its provider.
-CANARY: Final = "sk-" + "canary" * 6
 
 
 @pytest.fixture(scope="session")

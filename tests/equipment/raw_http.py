@@ -70,6 +70,11 @@ class RawConnection:
     def send(self, data: bytes) -> None:
         self._socket.sendall(data)
 
+    def set_timeout(self, timeout_s: float) -> None:
+        """Wait so long, from now on, for anything."""
+        self.timeout_s = timeout_s
+        self._socket.settimeout(timeout_s)
+
     def half_close(self) -> None:
         """Say that no more will be sent, and go on reading."""
         self._socket.shutdown(socket.SHUT_WR)

@@ -158,6 +158,11 @@ class Stack:
         files = [self.log_file, *sorted(self.data.glob("logs/*"))]
         return "\n".join(f"--- {file.name}\n{_tail(file)}" for file in files if file.is_file())
 
+    def whole_log(self) -> str:
+        """Return everything the processes printed and logged."""
+        files = [self.log_file, *sorted(self.data.glob("logs/*"))]
+        return "\n".join(file.read_text("utf-8", "replace") for file in files if file.is_file())
+
     def _command(self, verb: str, *arguments: str) -> list[str]:
         command = [sys.executable, "-m", "tollkeeper", verb]
         return [*command, *arguments, "--data", str(self.data)]
