@@ -1,69 +1,37 @@
-"""A presented key in, an identity out; what was found is remembered for a few seconds.
+"""A request in, an identity out: the places where ClickHouse's clients put a key.
 
-A key comes as bearer token, as the password of Basic, in ``X-ClickHouse-Key`` or as ``password`` in
-the address. A store of keys that cannot be asked lets nobody in.
+A key comes as bearer token, as the password of Basic (any user name), in ``X-ClickHouse-Key`` or as
+``password`` in the address. Whose it is, the doorkeeper of the other ports tells.
 """
 
-import asyncio
 import base64
 import binascii
-import hmac
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from collections.abc import Mapping
+from typing import Protocol
 
-from tollkeeper.errors import ControlUnreachable
-from tollkeeper.keys import Identity, digest
+from tollkeeper.keys import Identity
+from tollkeeper_collector.errors import RetryLater, Unauthenticated
 from tollkeeper_collector.sql.errors import KeyMissing, SqlError, unauthenticated
-
-REMEMBERED_S: Final = 10.0  # how long a revoked key may still be let in
-REMEMBERED_KEYS: Final = 10_000
-SYSTEM: Final = Identity("system", "system", "", role="system")
 
 
 class Keys(Protocol):
-    """Where keys are looked up by their digest; None: unknown, revoked or expired."""
+    """Who knows whose key it is: ``tollkeeper_collector.identity.Doorkeeper``."""
 
-    def find(self, key_digest: str) -> Identity | None: ...
+    async def identify(self, credential: str) -> Identity:
+        """Return whose it is; raise Unauthenticated or RetryLater."""
+        ...
 
 
-@dataclass(slots=True)
-class Credentials:
-    """Whom a key belongs to, by digest; the store is asked in a thread."""
-
-    keys: Keys
-    system_key: str
-    threads: Executor
-    monotonic_s: Callable[[], float]
-    _known: dict[str, tuple[float, Identity | None]] = field(default_factory=dict)
-
-    async def identify(self, presented: str) -> Identity:
-        """Return who it is; SqlError for a missing or unknown key or an unreachable store."""
-        if not presented:
-            raise KeyMissing
-        key_digest = digest(presented)
-        if self.system_key and hmac.compare_digest(key_digest, digest(self.system_key)):
-            return SYSTEM
-        identity = await self._look_up(key_digest)
-        if identity is None:
-            raise unauthenticated("the key is unknown, revoked or expired")
-        return identity
-
-    async def _look_up(self, key_digest: str) -> Identity | None:
-        now_s = self.monotonic_s()
-        seen = self._known.get(key_digest)
-        if seen is not None and now_s - seen[0] < REMEMBERED_S:
-            return seen[1]
-        loop = asyncio.get_running_loop()
-        try:
-            identity = await loop.run_in_executor(self.threads, self.keys.find, key_digest)
-        except ControlUnreachable as failure:
-            raise SqlError(999, "UNAVAILABLE", "keys cannot be checked now") from failure
-        if len(self._known) >= REMEMBERED_KEYS:
-            self._known.clear()
-        self._known[key_digest] = (now_s, identity)
-        return identity
+async def identify(keys: Keys, presented: str) -> Identity:
+    """Return who it is; SqlError for a missing or unknown key or when nobody can tell."""
+    if not presented:
+        raise KeyMissing
+    try:
+        return await keys.identify(presented)
+    except Unauthenticated as refusal:
+        raise unauthenticated(str(refusal)) from refusal
+    except RetryLater as failure:
+        raise SqlError(999, "UNAVAILABLE", "keys cannot be checked now") from failure
 
 
 def presented_key(headers: Mapping[str, str], query: Mapping[str, str]) -> str:

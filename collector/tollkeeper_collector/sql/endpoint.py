@@ -1,7 +1,7 @@
 """The routes of the SQL port: ``/ping`` for anybody, everything else for whoever brings a key.
 
-``app = sql_app(store.engine, keys, system_key=…)``; run it with aiohttp on the SQL port after
-``migrate``. ``keys.find(digest)`` is called in threads.
+``app = sql_app(store.engine, doorkeeper)``; run it with aiohttp on the SQL port. It may be served
+before ``migrate`` has run: nothing is asked of the store before the first statement.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Final
 from aiohttp import web
 
 from tollkeeper_collector.sql.answer import Delivery, Heading, refusal
-from tollkeeper_collector.sql.credentials import Credentials, Keys, presented_key
+from tollkeeper_collector.sql.credentials import Keys, identify, presented_key
 from tollkeeper_collector.sql.errors import SqlError, busy
 from tollkeeper_collector.sql.limits import SqlLimits
 from tollkeeper_collector.sql.readers import Readers, scope_of
@@ -32,7 +32,7 @@ class SqlEndpoint:
     """Everything one SQL port needs; its handlers are methods."""
 
     readers: Readers
-    credentials: Credentials
+    keys: Keys
     threads: ThreadPoolExecutor
     places: asyncio.Semaphore
     limits: SqlLimits
@@ -45,9 +45,7 @@ class SqlEndpoint:
         """Answer one statement."""
         heading = Heading(str(uuid.uuid4()), self.readers.version, self.readers.timezone)
         try:
-            identity = await self.credentials.identify(
-                presented_key(request.headers, request.query)
-            )
+            identity = await identify(self.keys, presented_key(request.headers, request.query))
             question = await read_question(request, self.limits.query_bytes)
             if not question.sql:
                 return web.Response(text="Ok.\n")
@@ -88,25 +86,20 @@ class SqlEndpoint:
 
     async def close(self, app: web.Application) -> None:
         """Give back clients and threads."""
-        self.threads.shutdown(wait=True, cancel_futures=True)
+        self.threads.shutdown(wait=False, cancel_futures=True)
         self.readers.close()
 
 
-def sql_app(
-    engine: Engine, keys: Keys, *, system_key: str = "", limits: SqlLimits = DEFAULT_LIMITS
-) -> web.Application:
+def sql_app(engine: Engine, keys: Keys, *, limits: SqlLimits = DEFAULT_LIMITS) -> web.Application:
     """Return the ClickHouse HTTP interface over an engine, read-only and within each key's tenant.
 
-    ``keys``: anything with ``find(digest) -> Identity | None``, such as ``KeyStore``.
-    ``system_key``: our own components' key, "" for none. Roles ``admin`` and ``system`` read all
-    tenants. Nothing is asked of the store before the first statement.
+    ``keys`` is the collector's ``Doorkeeper``. Roles ``admin`` and ``system`` read all tenants,
+    the others their own. Its clients and threads are given back in the application's clean-up.
     """
-    threads = ThreadPoolExecutor(
-        limits.concurrent + 2, thread_name_prefix="sql"
-    )  # + 2: key look-ups
+    threads = ThreadPoolExecutor(limits.concurrent, thread_name_prefix="sql")
     endpoint = SqlEndpoint(
         readers=Readers(engine, limits),
-        credentials=Credentials(keys, system_key, threads, time.monotonic),
+        keys=keys,
         threads=threads,
         places=asyncio.Semaphore(limits.concurrent),
         limits=limits,
