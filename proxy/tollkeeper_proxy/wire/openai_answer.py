@@ -28,8 +28,17 @@ class _Choice:
     """One choice as its deltas have built it so far."""
 
     texts: dict[str, list[str]] = field(default_factory=dict)
-    calls: dict[int, dict[str, str]] = field(default_factory=dict)
+    calls: dict[int, "_Call"] = field(default_factory=dict)
     finish_reason: str = ""
+
+
+@dataclass(slots=True)
+class _Call:
+    """One tool call as its deltas have built it so far."""
+
+    id: str = ""
+    name: str = ""
+    arguments: list[str] = field(default_factory=list)
 
 
 class AnswerFold:
@@ -77,7 +86,8 @@ class AnswerFold:
     @property
     def finished(self) -> bool:
         """Tell whether the answer said itself that it is over."""
-        return self._summary.done or any(c.finish_reason for c in self._choices.values())
+        choices = self._choices.values()
+        return self._summary.done or (bool(choices) and all(c.finish_reason for c in choices))
 
     def _add_choice(self, raw: dict[str, object], delta: str) -> None:
         index = raw.get("index")
@@ -87,36 +97,43 @@ class AnswerFold:
         if not isinstance(message, dict):
             return
         for name, kind in _TEXTS.items():
-            if text := _content_text(message.get(name)):
-                self._keep(choice.texts.setdefault(kind, []), text)
+            value = message.get(name)
+            if isinstance(value, list):
+                self._add_parts(choice, value)
+            elif isinstance(value, str) and value:
+                self._keep(choice.texts.setdefault(kind, []), value)
         calls = message.get("tool_calls")
         for position, call in enumerate(calls if isinstance(calls, list) else ()):
             if isinstance(call, dict):
                 self._add_call(choice, call, position)
+        old = message.get("function_call")  # the shape before tools; some send it always, empty
+        if isinstance(old, dict) and any(old.values()):
+            self._add_call(choice, {"function": old}, 0)
+
+    def _add_parts(self, choice: _Choice, parts: list[object]) -> None:
+        """Take a content made of parts, as Mistral sends it: text, and thinking made of text."""
+        for part in parts:
+            if isinstance(part, dict) and part.get("type") == "thinking":
+                self._keep(choice.texts.setdefault("reasoning", []), _joined(part.get("thinking")))
+            elif isinstance(part, dict) and (text := _text(part, "text")):
+                self._keep(choice.texts.setdefault("text", []), text)
 
     def _add_call(self, choice: _Choice, raw: dict[str, object], position: int) -> None:
         index = raw.get("index")
-        call = choice.calls.setdefault(
-            index if isinstance(index, int) else position, {"id": "", "name": "", "arguments": ""}
-        )
-        call["id"] = call["id"] or _text(raw, "id")
-        function = raw.get("function")
-        if isinstance(function, dict):
-            call["name"] = call["name"] or _text(function, "name")
-            arguments = _text(function, "arguments")
-            if self._room(arguments):
-                call["arguments"] += arguments
+        call = choice.calls.setdefault(index if isinstance(index, int) else position, _Call())
+        call.id = call.id or _text(raw, "id")
+        for kind, name in (("function", "arguments"), ("custom", "input")):
+            said = raw.get(kind)
+            if isinstance(said, dict):
+                call.name = call.name or _text(said, "name")
+                self._keep(call.arguments, _text(said, name))
 
     def _keep(self, pieces: list[str], text: str) -> None:
-        if self._room(text):
-            pieces.append(text)
-
-    def _room(self, text: str) -> bool:
         self.text_characters += len(text)
-        if self._kept_characters >= MAX_KEPT_CHARACTERS:
-            return False
-        self._kept_characters += len(text)
-        return True
+        kept = text[: MAX_KEPT_CHARACTERS - self._kept_characters]
+        if kept:
+            self._kept_characters += len(kept)
+            pieces.append(kept)
 
 
 def summarise(body: bytes) -> AnswerSummary:
@@ -157,21 +174,21 @@ def _text(document: dict[str, object], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _content_text(value: object) -> str:
-    """Return the text of a content field: a string, or a list of parts as Mistral sends."""
-    if isinstance(value, str):
-        return value
+def _joined(value: object) -> str:
+    """Return the text of a string or of a list of text parts."""
     if isinstance(value, list):
-        return "".join(_text(p, "text") for p in value if isinstance(p, dict))
-    return ""
+        return "".join(_text(part, "text") for part in value if isinstance(part, dict))
+    return value if isinstance(value, str) else ""
 
 
 def _message(choice: _Choice) -> dict[str, object]:
     parts: list[dict[str, object]] = [
-        {"type": kind, "content": "".join(pieces)} for kind, pieces in choice.texts.items()
+        {"type": kind, "content": "".join(pieces)}
+        for kind, pieces in choice.texts.items()
+        if pieces
     ]
     parts += [
-        {"type": "tool_call", "id": c["id"], "name": c["name"], "arguments": c["arguments"]}
+        {"type": "tool_call", "id": c.id, "name": c.name, "arguments": "".join(c.arguments)}
         for _, c in sorted(choice.calls.items())
     ]
     return cast(
