@@ -61,7 +61,8 @@ def test_keeps_choices_apart_and_in_order() -> None:
 
 @pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
 def test_keeps_reasoning_apart_from_the_answer(name: str) -> None:
-    summary = fold(delta(**{name: "hm"}), delta(content="yes")).summary()
+    fields: dict[str, Any] = {name: "hm"}
+    summary = fold(delta(**fields), delta(content="yes")).summary()
     assert parts(summary) == [
         {"type": "reasoning", "content": "hm"},
         {"type": "text", "content": "yes"},
@@ -109,7 +110,7 @@ def test_reads_the_function_call_of_old() -> None:
 def test_the_last_usage_counts() -> None:
     first = {**delta(content="a"), "usage": {"prompt_tokens": 3, "completion_tokens": 1}}
     last = {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}}
-    null = {"choices": [], "usage": None}
+    null: dict[str, Any] = {"choices": [], "usage": None}
     assert fold(first, last, null).summary().usage == Usage(3, 2)
 
 
@@ -269,7 +270,7 @@ def test_every_recorded_whole_answer_is_summarised_as_it_says() -> None:
         choices = document.get("choices") or []
         assert len(summary.output_messages) == len(choices), each.name
         for choice, message in zip(choices, summary.output_messages, strict=True):
-            said = choice["message"]
+            said = choice.get("message") or {}
             calls = [p for p in message["parts"] if p["type"] == "tool_call"]  # type: ignore[attr-defined]  # JSON
             wanted = said.get("tool_calls") or []
             assert [p["arguments"] for p in calls][: len(wanted)] == [
