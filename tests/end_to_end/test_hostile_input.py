@@ -4,6 +4,7 @@ Each gets a clear answer in OpenAI's shape, nothing of it is forwarded, its conn
 its end is in doubt, and it leaves one log line and one span, without a traceback or a secret.
 """
 
+import json
 import re
 import time
 from typing import Final
@@ -53,6 +54,14 @@ def test_the_answer_is_a_clear_error_in_openais_shape(ends: dict[str, Ends], cas
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.name)
 def test_nothing_of_it_reaches_the_provider(ends: dict[str, Ends], case: Case) -> None:
     assert not ends[case.name].forwarded
+
+
+def test_what_is_served_after_all_can_be_read_in_one_way_only(ends: dict[str, Ends]) -> None:
+    served = [end for end in ends.values() if end.status == 200]
+    for end in served:
+        (forwarded,) = end.forwarded
+        names = [name for name, _ in json.loads(forwarded.body, object_pairs_hook=list)]
+        assert len(names) == len(set(names)), forwarded.body
 
 
 def test_each_leaves_one_log_line(ends: dict[str, Ends], stack: Stack) -> None:
