@@ -5,12 +5,22 @@ use from any thread. What it finds is a function of the text alone, however it i
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from tollkeeper_proxy.pii.findings import Finding, Match, replace, settle
 from tollkeeper_proxy.pii.recognisers import Recogniser, recogniser_of
 from tollkeeper_proxy.pii.scanner import Scanner
 from tollkeeper_proxy.pii.stretches import LONGEST, MARGIN, first_cut, last_cut
 from tollkeeper_proxy.pii.views import skeleton, views
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of a text, ``text[start:end]``, and the recognisers that should look at it."""
+
+    start: int
+    end: int
+    owners: frozenset[int]
 
 
 class Detector:
@@ -32,9 +42,17 @@ class Detector:
 
     def find_between(self, text: str, start: int, end: int) -> list[Finding]:
         """Return the findings of ``text[start:end]``, both ends being cuts of ``text``."""
+        return self.examine(text, list(self._stretches(text, start, end)))
+
+    def suspects(self, text: str) -> list[Stretch]:
+        """Return the stretches that hold a candidate, in order: cheap, in linear time."""
+        return list(self._stretches(text, 0, len(text)))
+
+    def examine(self, text: str, stretches: Sequence[Stretch]) -> list[Finding]:
+        """Return the findings of some stretches: about half a millisecond for each phone number."""
         findings: list[Finding] = []
-        for begin, close, recognisers in self._stretches(text, start, end):
-            findings += self._search(text, begin, close, recognisers)
+        for stretch in stretches:
+            findings += self._search(text, stretch)
         return findings
 
     def mask(self, text: str) -> tuple[str, int]:
@@ -54,22 +72,20 @@ class Detector:
                 cut = finding.start if finding.start > start else finding.end
         return cut, [finding for finding in findings if finding.end <= cut]
 
-    def _stretches(
-        self, text: str, first: int, last: int
-    ) -> Iterator[tuple[int, int, list[Recogniser]]]:
-        """Yield the stretches that hold a candidate, in order, and whose candidates they are."""
+    def _stretches(self, text: str, first: int, last: int) -> Iterator[Stretch]:
+        """Yield the stretches that hold a candidate, and whose candidates they are."""
         start = end = first
         owners: set[int] = set()
         for place, owner in self._candidates(text, first, last):
             if place >= end or not owners:
                 if owners:
-                    yield start, end, self._chosen(owners)
+                    yield Stretch(start, end, frozenset(owners))
                 start = last_cut(text, place, lowest=end)
                 end = min(first_cut(text, place + 1), last)
                 owners = set()
             owners.add(owner)
         if owners:
-            yield start, end, self._chosen(owners)
+            yield Stretch(start, end, frozenset(owners))
 
     def _candidates(self, text: str, first: int, last: int) -> list[tuple[int, int]]:
         """Return (place of a candidate's last character, its recogniser), in order."""
@@ -82,16 +98,13 @@ class Detector:
                 found.add((max(place, first), self._owners[number]))
         return sorted(found)
 
-    def _chosen(self, owners: set[int]) -> list[Recogniser]:
-        return [self._recognisers[owner] for owner in sorted(owners)]
-
-    def _search(
-        self, text: str, start: int, end: int, recognisers: list[Recogniser]
-    ) -> list[Finding]:
+    def _search(self, text: str, stretch: Stretch) -> list[Finding]:
         findings: list[Finding] = []
+        start, end = stretch.start, stretch.end
         while end - start > LONGEST:
             start, settled = self.step(text, start)
             findings += settled
+        recognisers = [self._recognisers[owner] for owner in sorted(stretch.owners)]
         return findings + self._window(text, start, end, recognisers)
 
     def _window(

@@ -40,6 +40,11 @@ class MaskingEditor:
         findings = self._detector.find_between(known, len(self._before), len(known))
         return self._release(known, len(known), findings)
 
+    def give_up(self) -> str:
+        """Return what is held as it is: for who must go on without a detector."""
+        held, self._held = self._held, ""
+        return held
+
     def _release(self, known: str, cut: int, findings: list[Finding]) -> str:
         start = len(self._before)
         shifted = [Finding(f.start - start, f.end - start, f.entity) for f in findings]

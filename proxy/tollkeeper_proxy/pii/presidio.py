@@ -26,6 +26,7 @@ RECOGNISERS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     }
 )
 PHONE: Final = ("generic.phone_recognizer", "PhoneRecognizer")
+ENTITIES: Final = (*RECOGNISERS, "PHONE_NUMBER")
 _FOLDERS: Final = (
     "predefined_recognizers",
     "predefined_recognizers.generic",
