@@ -15,7 +15,7 @@ import orjson
 
 from tollkeeper_collector.errors import MalformedRequest
 
-MAX_DEPTH: Final = 64  # of lists in lists; deeper ones are an attack on whoever re-serialises them
+MAX_DEPTH: Final = 32  # of lists in lists; deeper ones only hurt whoever serialises them again
 _LARGEST_EXACT: Final = 2.0**53  # whole doubles below it print without a point, as in ECMAScript
 
 Plain = str | int | float | bool | list[Any] | dict[str, Any] | None
