@@ -1,6 +1,5 @@
 """The verb ``tollkeeper config``: every effective setting and where it came from."""
 
-from collections.abc import Iterator
 from importlib.metadata import entry_points
 from typing import Final
 
@@ -28,7 +27,7 @@ def config(config: options.Config = None, data: options.Data = None) -> None:
 def everything(places: Places, environment: Environment) -> list[Effective]:
     """Return the effective settings of all installed components; a shared one once."""
     found: dict[str, Effective] = {}
-    for model in models():
+    for model in models().values():
         for each in effective(
             model, path=places.config, environment=environment, overrides=places.overrides
         ):
@@ -36,9 +35,12 @@ def everything(places: Places, environment: Environment) -> list[Effective]:
     return list(found.values())
 
 
-def models() -> Iterator[type[BaseModel]]:
-    """Yield the settings model of every component; one that is out of order is said and passed."""
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        model = load_or_say(point)
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            yield model
+def models() -> dict[str, type[BaseModel]]:
+    """Return each component's settings model; one that is out of order is said and left out."""
+    points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    loaded = {point.name: load_or_say(point) for point in points}
+    return {
+        name: model
+        for name, model in loaded.items()
+        if isinstance(model, type) and issubclass(model, BaseModel)
+    }

@@ -24,3 +24,8 @@ class Environment:
     def extended(self, **more: str) -> Self:
         """Return a copy with more variables, as a child process is to see it."""
         return type(self)(MappingProxyType({**self.variables, **more}))
+
+    def without(self, *names: str) -> Self:
+        """Return a copy that lacks some variables."""
+        kept = {name: value for name, value in self.variables.items() if name not in names}
+        return type(self)(MappingProxyType(kept))

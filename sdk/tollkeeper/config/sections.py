@@ -31,7 +31,7 @@ SECTIONS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "cache": ("proxy",),
         "content": ("proxy", "collector"),
         "state": ("proxy",),
-        "control": ("proxy", "collector", "dashboard"),
+        "control": ("proxy", "collector"),
         "telemetry": ("proxy",),
         "storage": ("collector",),
         "collector": ("collector",),
