@@ -4,6 +4,7 @@
 made durable before the batch is handed out, so after a crash the same records come again together.
 """
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +36,7 @@ class Journal:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = hold(folder)
         self._mark = MarkFile(folder / "mark")
-        self._shelf = Shelf(folder, limits, self._mark.mark.stored, clock)
+        self._shelf = Shelf(folder, limits, self._mark.mark, clock)
         self._cursor = Cursor(self._mark.mark.stored)
         self._grown = Condition()
         self._waiting: Counter[int] = Counter(self._shelf.waiting)
@@ -102,6 +103,7 @@ class Journal:
         """Commit what was appended and let go of the folder; nothing may be appended after."""
         self._writer.close()
         self._mark.close()
+        os.close(self._lock)
 
     def _committed(self, entries: Sequence[Entry]) -> None:
         with self._grown:

@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Final
 
 from tollkeeper_collector.errors import JournalUnavailable
+from tollkeeper_collector.journal.mark import Mark
 from tollkeeper_collector.journal.records import Entry, frame
 from tollkeeper_collector.journal.segment import SUFFIX, Segment, create, recover
 
@@ -33,18 +34,18 @@ class Shelf:
     """The segments of one folder."""
 
     def __init__(
-        self, folder: Path, limits: JournalLimits, stored: int, clock: Callable[[], float]
+        self, folder: Path, limits: JournalLimits, mark: Mark, clock: Callable[[], float]
     ) -> None:
         self._folder, self._limits, self._clock = folder, limits, clock
         self._lock = Lock()
         self._descriptor: int | None = None  # of the last segment, while it may grow
         self.waiting: Counter[int] = Counter()  # rows not stored, by signal, found at the start
         found = sorted(folder.glob(f"*{SUFFIX}"))
-        self._segments = [recover(path, stored, clock(), self.waiting) for path in found]
+        self._segments = [recover(path, mark.stored, clock(), self.waiting) for path in found]
         # Places in recovered files where no record could be made out any more
         self.damaged = sum(segment.damaged for segment in self._segments)
         last_ids = [segment.last_id for segment in self._segments]
-        self._next_id = max([stored, *last_ids], default=0) + 1
+        self._next_id = max([*mark, *last_ids]) + 1
 
     @property
     def size_bytes(self) -> int:
