@@ -23,8 +23,9 @@ from tollkeeper_proxy.upstream import UpstreamAnswer
 from tollkeeper_proxy.wire import Answer
 from tollkeeper_proxy.wire.openai_answer import summarise
 from tollkeeper_proxy.wire.openai_chat import ChatRequest, parse_chat
+from tollkeeper_proxy.wire.openai_editing import edit_whole
 from tollkeeper_proxy.wire.openai_errors import error_body, error_event
-from tollkeeper_proxy.wire.openai_stream import StreamRelay, edit_whole
+from tollkeeper_proxy.wire.openai_stream import StreamRelay
 from tollkeeper_proxy.wire.sse import EventTooLarge
 
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024  # a whole answer is held in memory while it is read

@@ -11,8 +11,8 @@ def error_body(refusal: Refusal) -> bytes:
 
 
 def error_event(refusal: Refusal) -> bytes:
-    """Return the same as one event of a stream that has begun already."""
-    return b"data: " + error_body(refusal) + b"\n\n"
+    """Return the same as one event of a stream that has begun, and may have broken off in one."""
+    return b"\n\ndata: " + error_body(refusal) + b"\n\n"
 
 
 def _error(refusal: Refusal) -> dict[str, str | None]:
