@@ -1,8 +1,9 @@
 """``python -m tollkeeper_collector`` is ``tollkeeper collector``."""
 
-import typer
+import sys
 
+from tollkeeper.cli.program import run_verb
 from tollkeeper_collector.cli import collector
 
 if __name__ == "__main__":
-    typer.run(collector)
+    sys.exit(run_verb("collector", collector))

@@ -5,12 +5,16 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 from typing import Final
 
 import grpc.aio
+from aiohttp import web
 
 from tollkeeper.config import Environment
 from tollkeeper.control import KeyStore
+from tollkeeper.control.schema import migrate as migrate_control
+from tollkeeper.errors import ControlUnreachable
 from tollkeeper.logs import Log
 from tollkeeper_collector.dead_letters import DeadLetters
 from tollkeeper_collector.identity import Doorkeeper
@@ -23,13 +27,17 @@ from tollkeeper_collector.receiver.connections import ConnectionFactory
 from tollkeeper_collector.receiver.intake import Intake, IntakeLimits
 from tollkeeper_collector.receiver.otlp_grpc import Exporter, make_server
 from tollkeeper_collector.receiver.otlp_http import Page, Receiver
+from tollkeeper_collector.rollups import Rollups
 from tollkeeper_collector.rows import Rules
 from tollkeeper_collector.rows.arrival import DAY_NS
 from tollkeeper_collector.settings import CollectorSettings
+from tollkeeper_collector.sql import sql_app
+from tollkeeper_collector.store import StoreUnavailable
 from tollkeeper_collector.store.clickhouse import ClickHouseStore, open_store
 from tollkeeper_collector.tally import SIGNALS, Tally
 
 SYSTEM_KEY: Final = "TOLLKEEPER_SYSTEM_KEY"
+SUMMING_ENDS_S: Final = 5.0  # a run that is cut off leaves no mark and is done again
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,9 @@ class CollectorApp:
         self._doorkeeper = Doorkeeper(self.keys, around.system_key, believe_s=settings.key_cache_s)
         self.intake = Intake(self.journal, self.tally, self._rules(), limits=self._limits())
         self.inserter = self._inserter()
+        self._rollups = Rollups(self.store.engine)
+        self._leaving = Event()
+        self._summing = Thread(target=self._sum, name="rollups", daemon=True)
         answered: Counter[int] = Counter()
         self._probes = Probes(
             self.intake, self.journal, self.inserter, self.tally, answered, settings.journal_bytes
@@ -76,11 +87,24 @@ class CollectorApp:
         )
 
     async def open(self) -> None:
-        """Start storing; returns before the store answers, since telemetry can wait for it."""
+        """Start storing and summing; raises ConfigError when the store must not be touched.
+
+        A store that is away is no reason to wait: telemetry is journalled until it comes back.
+        """
+        try:
+            await asyncio.to_thread(migrate_control, self._around.settings.control.url)
+        except ControlUnreachable as failure:
+            self._around.log.warning("keys cannot be checked", error=str(failure))
+        try:
+            await asyncio.to_thread(self._prepare_store)
+            self.inserter.prepared.set()
+        except StoreUnavailable as failure:
+            self._around.log.warning("store unavailable", error=str(failure))
         for number, rows in self.journal.waiting().items():
             self.tally.add("recovered", SIGNALS[number], rows)
         self.intake.recall(self.journal.digests())
         self.inserter.start()
+        self._summing.start()
 
     def connections(self) -> ConnectionFactory:
         """Return what answers on the OTLP port."""
@@ -93,6 +117,10 @@ class CollectorApp:
         exporter = Exporter(self.intake, self._doorkeeper, self._around.log)
         return make_server(exporter, self._around.settings.collector.max_body_bytes)
 
+    def sql_app(self) -> web.Application:
+        """Return what answers on the SQL port."""
+        return sql_app(self.store.engine, self._doorkeeper)
+
     def stop_being_ready(self) -> None:
         """Tell probes that this process is about to leave."""
         self._probes.draining = True
@@ -100,8 +128,10 @@ class CollectorApp:
     async def close(self) -> None:
         """Store what is journalled, within its time, and let go of everything."""
         drain_s = self._around.settings.collector.drain_s
+        self._leaving.set()
         await asyncio.to_thread(self.inserter.close, drain_s)
         await asyncio.to_thread(self.journal.close)
+        await asyncio.to_thread(self._summing.join, SUMMING_ENDS_S)
         self.intake.close()
         self.store.close()
         self.keys.close()
@@ -127,6 +157,12 @@ class CollectorApp:
             prepare=self._prepare_store,
             pace=Pace(max_rows=settings.block_rows, gather_s=settings.gather_s),
         )
+
+    def _sum(self) -> None:
+        while not self.inserter.prepared.wait(1.0):
+            if self._leaving.is_set():
+                return
+        self._rollups.run_until(self._leaving, every_s=self._around.settings.collector.rollup_s)
 
     def _prepare_store(self) -> None:
         settings = self._around.settings

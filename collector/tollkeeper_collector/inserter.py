@@ -64,6 +64,7 @@ class Inserter:
         self._prepare, self._pace = prepare, pace or Pace()
         self._batch: Batch | None = None  # taken from the journal, not stored yet
         self._draining, self._stopping = Event(), Event()
+        self.prepared = Event()  # the store has its tables
         self._thread = Thread(target=self._run, name="inserter", daemon=True)
         self.store_down_since_s: float | None = None  # on the monotonic clock
         self.failures = 0
@@ -80,12 +81,11 @@ class Inserter:
         self._thread.join()
 
     def _run(self) -> None:
-        prepared = False
         while not self._stopping.is_set():
             try:
-                if not prepared:
+                if not self.prepared.is_set():
                     self._patiently(self._prepare)
-                    prepared = True
+                    self.prepared.set()
                 if not self._step() and self._draining.is_set():
                     return
             except Stopped:

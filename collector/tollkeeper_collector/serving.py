@@ -4,11 +4,15 @@ import asyncio
 import gc
 import signal
 import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import uvloop
+from aiohttp import web
 
 from tollkeeper.config import Environment, Flags, read_settings
+from tollkeeper.errors import UseError
 from tollkeeper.logs import open_log
 from tollkeeper.readiness import report_ready
 from tollkeeper_collector.app import CollectorApp, Surroundings
@@ -19,7 +23,7 @@ OPEN_ANSWERS_S: Final = 5.0  # an accepted request is answered within one sync o
 
 
 def run_collector(environment: Environment, flags: Flags) -> None:
-    """Serve until SIGTERM or SIGINT; raises ConfigError before anything is bound."""
+    """Serve until SIGTERM or SIGINT; raises UseError when it cannot begin."""
     settings, places = read_settings(CollectorSettings, environment, flags=flags)
     log = open_log("collector")
     try:
@@ -35,34 +39,62 @@ async def _serve(around: Surroundings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    app = CollectorApp(around)
     try:
-        await app.open()
-        _settle_memory()
-        await _listen(app, around, stop)
-    finally:
-        await app.close()
+        app = CollectorApp(around)
+    except OSError as error:
+        raise UseError(f"the data folder cannot be used: {error}") from error
+    await app.open()
+    _settle_memory()
+    async with AsyncExitStack() as parts:
+        parts.push_async_callback(app.close)
+        ports = {
+            "sql": await parts.enter_async_context(_sql_port(app, around)),
+            "otlp": await parts.enter_async_context(_otlp_port(app, around)),
+            "otlp_grpc": await parts.enter_async_context(_grpc_port(app, around)),
+        }
+        report_ready(around.data, "collector", ports)
+        around.log.info("ready", **ports)
+        await stop.wait()
+        around.log.info("draining", waiting=app.journal.waiting().total())
+        app.stop_being_ready()
 
 
-async def _listen(app: CollectorApp, around: Surroundings, stop: asyncio.Event) -> None:
+@asynccontextmanager
+async def _otlp_port(app: CollectorApp, around: Surroundings) -> AsyncIterator[int]:
     settings = around.settings.collector
     connections = app.connections()
     listener = _bind(settings.host, settings.otlp_port)
-    server = await asyncio.get_running_loop().create_server(
-        connections, sock=listener, backlog=BACKLOG
-    )
-    grpc_server = app.grpc_server()
-    grpc_port = grpc_server.add_insecure_port(_address(settings.host, settings.otlp_grpc_port))
-    await grpc_server.start()
-    ports = {"otlp": listener.getsockname()[1], "otlp_grpc": grpc_port}
-    report_ready(around.data, "collector", ports)
-    around.log.info("ready", **ports)
-    await stop.wait()
-    around.log.info("draining", waiting=app.journal.waiting().total())
-    app.stop_being_ready()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(connections, sock=listener, backlog=BACKLOG)
+    yield listener.getsockname()[1]
     server.close()
     connections.pre_shutdown()
-    await asyncio.gather(grpc_server.stop(OPEN_ANSWERS_S), connections.shutdown(OPEN_ANSWERS_S))
+    await connections.shutdown(OPEN_ANSWERS_S)
+
+
+@asynccontextmanager
+async def _grpc_port(app: CollectorApp, around: Surroundings) -> AsyncIterator[int]:
+    settings = around.settings.collector
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    server = app.grpc_server()
+    try:
+        port = server.add_insecure_port(f"{host}:{settings.otlp_grpc_port}")
+    except RuntimeError as error:
+        raise UseError(f"{host}:{settings.otlp_grpc_port} cannot be bound") from error
+    await server.start()
+    yield port
+    await server.stop(OPEN_ANSWERS_S)
+
+
+@asynccontextmanager
+async def _sql_port(app: CollectorApp, around: Surroundings) -> AsyncIterator[int]:
+    settings = around.settings.collector
+    runner = web.AppRunner(app.sql_app(), access_log=None, shutdown_timeout=OPEN_ANSWERS_S)
+    await runner.setup()
+    listener = _bind(settings.host, settings.sql_port)
+    await web.SockSite(runner, listener, backlog=BACKLOG).start()
+    yield listener.getsockname()[1]
+    await runner.cleanup()
 
 
 def _settle_memory() -> None:
@@ -72,15 +104,15 @@ def _settle_memory() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    listener.bind((host, port))
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise UseError(f"{host}:{port} cannot be bound: {error.strerror}") from error
     listener.setblocking(False)
     return listener

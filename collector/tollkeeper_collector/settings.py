@@ -84,6 +84,12 @@ class CollectorPart(Section):
     gather_s: float = Field(
         0.2, ge=0, le=10, description="How long rows gather between two inserts."
     )
+    rollup_s: float = Field(
+        60.0,
+        ge=0.1,
+        le=3600,
+        description="How often sums per hour and day are brought up to date.",
+    )
     drain_s: float = Field(
         10.0, ge=0, description="How long storing what is journalled may take at shutdown."
     )

@@ -4,9 +4,11 @@ import fcntl
 import os
 from pathlib import Path
 
+from tollkeeper.errors import UseError
 
-class JournalLocked(Exception):
-    """Another process has the folder open; ``str(error)`` is one line for the operator."""
+
+class JournalLocked(UseError):
+    """Another process has the folder open."""
 
 
 def hold(folder: Path) -> int:
