@@ -6,25 +6,27 @@ its own scratch space, as the library demands.
 
 import threading
 from collections.abc import Sequence
+from typing import Final
 
 import hyperscan
+
+_FLAGS: Final = hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_DOTALL | hyperscan.HS_FLAG_MULTILINE
 
 
 class Scanner:
     """A compiled set of patterns over ASCII text, case-insensitive.
 
-    Patterns Hyperscan cannot decide alone (look-ahead) are used as prefilters: they may report
-    places where nothing is, never fewer.
+    Patterns Hyperscan cannot decide alone (they look around) are used as prefilters: they may
+    report places where nothing is, never fewer.
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
-        flags = hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_DOTALL | hyperscan.HS_FLAG_MULTILINE
         self._database = hyperscan.Database()
         self._database.compile(
             expressions=[pattern.encode("ascii") for pattern in patterns],
             ids=list(range(len(patterns))),
             elements=len(patterns),
-            flags=[flags | _needed(pattern, flags) for pattern in patterns],
+            flags=[_FLAGS | _needed(pattern) for pattern in patterns],
         )
         self._local = threading.local()
 
@@ -45,10 +47,7 @@ class Scanner:
         return scratch
 
 
-def _needed(pattern: str, flags: int) -> int:
-    """Return the prefilter flag for a pattern that does not compile without it."""
-    try:
-        hyperscan.Database().compile(expressions=[pattern.encode("ascii")], flags=[flags])
-    except hyperscan.error:
-        return int(hyperscan.HS_FLAG_PREFILTER)
-    return 0
+def _needed(pattern: str) -> int:
+    """Return the prefilter flag for a pattern that looks around."""
+    looks_around = any(sign in pattern for sign in ("(?=", "(?!", "(?<=", "(?<!"))
+    return int(hyperscan.HS_FLAG_PREFILTER) if looks_around else 0
