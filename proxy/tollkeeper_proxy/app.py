@@ -29,7 +29,9 @@ from tollkeeper_proxy.pipeline import Pipeline
 from tollkeeper_proxy.policies import Policy
 from tollkeeper_proxy.policies.budget import BudgetPolicy
 from tollkeeper_proxy.policies.identify import IdentifyPolicy
+from tollkeeper_proxy.policies.redact import RedactPolicy
 from tollkeeper_proxy.policies.route import Route
+from tollkeeper_proxy.policies.screen import ScreenPolicy
 from tollkeeper_proxy.probes import Metrics, Probe
 from tollkeeper_proxy.routing.providers import Provider, ProviderConfigError, configured_providers
 from tollkeeper_proxy.routing.router import Router
@@ -88,9 +90,10 @@ class ProxyApp:
         self._router = Router(self._providers, around.settings.models)
         if broken := self._router.broken_aliases():
             raise ConfigError(broken[0])
+        redact = RedactPolicy(around.settings.policies.pii)
         self._metrics = ProxyMetrics()
-        self._exporter = self._span_exporter()
-        policies, self._open_parts = _policies_in_order(around, self._router)
+        self._exporter = self._span_exporter(redact)
+        policies, self._open_parts = _policies_in_order(around, self._router, redact)
         routes = Routes(self._endpoints(policies), self._emit)
         server = Server(routes, around.settings.server)
         self.connections = ConnectionFactory(
@@ -165,12 +168,12 @@ class ProxyApp:
             error=f"{type(error).__name__}: {error}",
         )
 
-    def _span_exporter(self) -> SpanExporter:
+    def _span_exporter(self, redact: RedactPolicy) -> SpanExporter:
         around = self._around
         telemetry = around.settings.telemetry
         maker = SpanMaker(
             telemetry_names={name: p.telemetry_name for name, p in self._providers.items()},
-            clean=_cleaner(around.settings),
+            clean=_cleaner(around.settings, redact),
         )
         destinations = [
             _destination(self._http, url, around, number, self._report)
@@ -194,17 +197,22 @@ class ProxyApp:
         return exporter
 
 
-def _policies_in_order(around: Surroundings, router: Router) -> tuple[list[Policy], list[Opened]]:
+def _policies_in_order(
+    around: Surroundings, router: Router, redact: RedactPolicy
+) -> tuple[list[Policy], list[Opened]]:
     """Return the policies in the product's order, and the parts they need opened."""
     settings = around.settings
     keys = ControlKeys(settings.control.url)
     ledger = SqliteLedger(_state_path(settings.state.url))
+    screen = ScreenPolicy(settings.policies.injection)
     policies: list[Policy] = [
         IdentifyPolicy(settings.identity, keys),
+        screen,
+        redact,
         Route(router, price_of=price_of, draw=random.random),
         BudgetPolicy(ledger, lease_s=_longest_request_s(settings)),
     ]
-    return policies, [keys, ledger]
+    return policies, [keys, screen, redact, ledger]
 
 
 def _longest_request_s(settings: ProxySettings) -> float:
@@ -227,14 +235,14 @@ def _providers(around: Surroundings) -> dict[str, Provider]:
         raise ConfigError(str(error)) from None
 
 
-def _cleaner(settings: ProxySettings) -> Callable[[str], str] | None:
+def _cleaner(settings: ProxySettings, redact: RedactPolicy) -> Callable[[str], str] | None:
     match settings.content.store:
         case "off":
             return None
         case "full":
             return lambda text: text
         case "redacted":
-            return None
+            return redact.redact_text
 
 
 def _destination(
