@@ -7,6 +7,7 @@ usage chunk may be among them and is to be hidden or priced.
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import orjson
@@ -16,7 +17,7 @@ from tollkeeper_proxy.policies import TextEditor
 from tollkeeper_proxy.wire.openai_answer import AnswerFold
 from tollkeeper_proxy.wire.openai_editing import StreamEditor
 from tollkeeper_proxy.wire.openai_usage import usage_of
-from tollkeeper_proxy.wire.sse import Event, EventSplitter
+from tollkeeper_proxy.wire.sse import Event, EventSplitter, EventTooLarge
 
 FOLD_BYTES: Final = 64 * 1024  # bytes gathered before they are read along
 
@@ -59,8 +60,9 @@ class StreamRelay:
         return b"".join(self._through(event) for event in self._splitter.feed(piece))
 
     def finish(self) -> bytes:
-        """Return the last bytes to send; after it ``fold`` is complete."""
-        self._read_along()
+        """Return the last bytes to send, never failing; after it ``fold`` is complete."""
+        with suppress(EventTooLarge):  # it has passed already, and the fold will find no end
+            self._read_along()
         if (unread := self._along.finish()).strip():
             self.fold.add_event(Event(unread))
         rest = self._splitter.finish()
@@ -108,7 +110,10 @@ def _with_cost(event: Event, cost_of: Callable[[Usage], str | None]) -> Event:
     if cost is None or not isinstance(raw, dict):
         return event
     raw["tollkeeper"] = {"cost_usd": cost}
-    return Event(b"data: " + orjson.dumps(document) + b"\n\n")
+    try:
+        return Event(b"data: " + orjson.dumps(document) + b"\n\n")
+    except orjson.JSONEncodeError:  # nested deeper than orjson writes
+        return event
 
 
 def _document(event: Event) -> dict[str, object]:
