@@ -8,6 +8,7 @@ import socket
 import uvloop
 
 from tollkeeper.config import Environment, Flags, read_settings
+from tollkeeper.log_bridge import lead_logging_into
 from tollkeeper.logs import open_log
 from tollkeeper.readiness import report_ready
 from tollkeeper_proxy.app import ProxyApp, Surroundings
@@ -21,6 +22,7 @@ def run_worker(environment: Environment, flags: Flags) -> None:
     settings, places = read_settings(ProxySettings, environment, flags=flags)
     worker = int(environment.get("TOLLKEEPER_WORKER") or 0)
     log = open_log("proxy")
+    lead_logging_into(log)
     try:
         around = Surroundings(settings, places, environment, worker, log)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
