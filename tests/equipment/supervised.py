@@ -119,6 +119,9 @@ class Supervised:
                 raise AssertionError(f"waited in vain for {what}\n{self.said()}")
             time.sleep(POLL_S)
 
+    def wait_gone(self, pid: int, name: str) -> None:
+        self.wait(lambda: not is_running(pid), f"the end of {name}")
+
     def end(self, by: signal.Signals = signal.SIGTERM) -> int:
         """Send it a signal and return how it ended."""
         assert self.process is not None

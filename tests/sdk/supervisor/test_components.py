@@ -31,7 +31,10 @@ DASHBOARD = Component("dashboard", NoSettings())
 
 def test_a_component_that_is_not_installed_is_not_run(tmp_path: Path) -> None:
     places = find_places(Environment(), Flags(data=tmp_path))
-    models = {"proxy": ProxySettings, "no_such_component": NoSettings}
+    models: dict[str, type[BaseModel]] = {
+        "proxy": ProxySettings,
+        "no_such_component": NoSettings,
+    }
     found = components.installed(models, places, Environment())
     assert [each.name for each in found] == ["proxy"]
 

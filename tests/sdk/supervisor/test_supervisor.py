@@ -167,7 +167,7 @@ def test_children_end_when_the_supervisor_is_killed_and_the_next_one_takes_over(
         pids = house.wait_ready()["pids"]
         house.end(signal.SIGKILL)
         for name in ("collector", "proxy-0"):
-            house.wait(lambda pid=pids[name]: not is_running(pid), f"the end of {name}")
+            house.wait_gone(pids[name], name)
     again = Supervised(house.data).add("collector", STEADY)
     with again:
         again.wait_ready()
