@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from tests.equipment import postgres
 
 from tollkeeper.control import KeyStore
-from tollkeeper.control.engine import open_engine, parse
-from tollkeeper.control.schema import migrate
+from tollkeeper.control.engine import create_private, open_engine, parse
+from tollkeeper.control.schema import HEAD, MIGRATIONS, is_current, migrate
 from tollkeeper.control.tables import METADATA
 from tollkeeper.errors import ControlUnreachable
 
@@ -90,3 +92,25 @@ def test_a_percent_sign_in_the_path_is_only_a_percent_sign(tmp_path: Path) -> No
     url = f"sqlite:///{tmp_path}/100%40/control.db"
     migrate(url)
     assert KeyStore(url).list() == []
+
+
+def test_the_newest_migration_is_the_one_the_code_expects() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def test_a_store_of_an_older_release_is_brought_up_to_date(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/control.db"
+    create_private(tmp_path / "control.db")
+    assert not is_current(parse(url))
+    migrate(url)
+    assert is_current(parse(url))
+
+
+def test_a_current_store_is_not_touched(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/control.db"
+    migrate(url)
+    (tmp_path / "control.db.lock").unlink()
+    migrate(url)
+    assert not (tmp_path / "control.db.lock").exists()
