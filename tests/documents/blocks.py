@@ -59,10 +59,10 @@ def steps(block: Block) -> Iterator[Step]:
 
 
 def matches(printed: str, output: str) -> bool:
-    """Compare, ignoring blanks at line ends."""
+    """Compare, counting any blanks for one and those at a line's ends for none."""
     pattern = ".*?".join(re.escape(part) for part in _tidy(printed).split(ANYTHING))
     return re.fullmatch(pattern, _tidy(output), re.DOTALL) is not None
 
 
 def _tidy(text: str) -> str:
-    return "\n".join(re.sub(r"[ \t]+", " ", line).rstrip() for line in text.strip().splitlines())
+    return "\n".join(re.sub(r"[ \t]+", " ", line).strip() for line in text.strip().splitlines())

@@ -5,11 +5,12 @@ started with the page's first ``yaml`` block. Only the ports are changed into th
 """
 
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ PAGES: Final = (
 )
 PORTS: Final = {4000: "proxy", 4318: "otlp", 4317: "otlp_grpc", 8123: "sql", 8501: "dashboard"}
 LAB_PORT: Final = 8000
+PORT: Final = re.compile(rf"\b({'|'.join(map(str, (*PORTS, LAB_PORT)))})\b")
 PATIENCE_S: Final = 30.0  # rows reach the store a moment after the answer
 POLL_S: Final = 0.5
 STEP_TIMEOUT_S: Final = 90.0
@@ -56,10 +58,9 @@ class Terminal:
 
     def here(self, text: str) -> str:
         """Return a text with the ports of the documents turned into those of this product."""
-        ports = {str(port): str(self.stack.ports[name]) for port, name in PORTS.items()}
-        for told, real in {**ports, str(LAB_PORT): str(self.lab_port)}.items():
-            text = text.replace(f"127.0.0.1:{told}", f"127.0.0.1:{real}")
-        return text
+        real = {port: self.stack.ports[name] for port, name in PORTS.items()}
+        real[LAB_PORT] = self.lab_port
+        return PORT.sub(lambda match: str(real[int(match.group())]), text)
 
     def _run(self, command: list[str]) -> str:
         done = subprocess.run(
@@ -121,12 +122,13 @@ def _settings(found: list[Block], lab_port: int) -> Mapping[str, Any]:
 def _take(terminal: Terminal, step: Step, page: str) -> None:
     if step.command == ACTIVATE:
         return
+    told = replace(step, printed=terminal.here(step.printed))
     until = time.monotonic() + PATIENCE_S
     output = terminal.run(step.command)
-    while not step.prints(output) and _asks_the_store(step) and time.monotonic() < until:
+    while not told.prints(output) and _asks_the_store(step) and time.monotonic() < until:
         time.sleep(POLL_S)
         output = terminal.run(step.command)
-    assert step.prints(output), f"{page}:{step.line}: printed\n{output}\ninstead of\n{step.printed}"
+    assert told.prints(output), f"{page}:{step.line}: printed\n{output}\ninstead of\n{told.printed}"
 
 
 def _asks_the_store(step: Step) -> bool:
