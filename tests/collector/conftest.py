@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+
 from tollkeeper_collector.migrations.runner import migrate
 from tollkeeper_collector.store.clickhouse import ClickHouseStore
 from tollkeeper_collector.store.opening import Engine, open_engine
