@@ -108,6 +108,7 @@ class Exchange:
     decisions: list[Decision] = field(default_factory=list)
     redactions: int = 0
     cache: Literal["off", "miss", "hit"] = "off"
+    cache_key: str = ""  # digest of all that decides the answer, whose it is included
     refusal: Refusal | None = None
     answer: Answer | None = None  # a whole, final, 2xx answer; never part of a stream
     summary: AnswerSummary | None = None
