@@ -1,6 +1,5 @@
 """The ledger's rules, under every order of reserve, settle, expiry, repetition and lateness."""
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -113,15 +112,11 @@ def test_a_lowered_budget_lets_open_requests_finish_and_denies_new_ones() -> Non
     assert opened.balance(ACCOUNT) == Balance(600, 0)
 
 
-@pytest.mark.parametrize(("amount", "minimum"), [(-1, -1), (5, 6), (2**61, 0)])
-def test_no_reservation_can_lend_money(amount: int, minimum: int) -> None:
-    with pytest.raises(ValueError, match="reservation"):
-        ask(amount=amount, minimum=minimum)
-
-
-def test_no_charge_can_be_negative() -> None:
-    with pytest.raises(ValueError, match="charge"):
-        Settlement("a", -1)
+def test_a_request_of_which_nothing_is_known_costs_what_was_held() -> None:
+    opened = books()
+    opened.reserve(ask(amount=100), 0.0)
+    opened.settle(Settlement("a", None, LINE))
+    assert opened.balance(ACCOUNT) == Balance(100, 0)
 
 
 class AnyOrder(RuleBasedStateMachine):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tollkeeper.pricing import Usage
-from tollkeeper_proxy.ledger import clerk, tables, transaction
+from tollkeeper_proxy.ledger import clerk, transaction
 from tollkeeper_proxy.ledger.clerk import SqliteLedger
 from tollkeeper_proxy.ledger.entries import (
     Account,
@@ -156,24 +156,3 @@ async def test_the_reaper_frees_what_nobody_settled(
     await opened.close()
     query = "SELECT id, outcome, cost_nanousd FROM ledger_lines"
     assert rows(tmp_path, query) == [("r1", "lost", None)]
-
-
-async def test_a_late_settlement_makes_the_lost_line_whole(tmp_path: Path) -> None:
-    connection = tables.connect(tmp_path / "state.db")
-    transaction.book(connection, [ask("r1", 100)], 0.0)
-    assert transaction.reap(connection, 61.0) == 1
-    transaction.book(connection, [Settlement("r1", 40, LINE)], 62.0)
-    connection.close()
-    query = "SELECT outcome, remark, reserved_nanousd, charged_nanousd FROM ledger_lines"
-    assert rows(tmp_path, query) == [("complete", "late", 100, 40)]
-    assert rows(tmp_path, "SELECT spent_nanousd FROM budget_accounts") == [(40,)]
-
-
-async def test_whole_sums_stay_whole_beyond_what_floats_can_count(tmp_path: Path) -> None:
-    connection = tables.connect(tmp_path / "state.db")
-    huge = 2**60
-    granted = transaction.book(connection, [ask("r1", huge, limit=huge)], 0.0)
-    transaction.book(connection, [Settlement("r1", huge - 1, LINE)], 1.0)
-    connection.close()
-    assert granted == [Granted(huge, 0)]
-    assert rows(tmp_path, "SELECT spent_nanousd FROM budget_accounts") == [(huge - 1,)]

@@ -13,7 +13,7 @@ from pathlib import Path
 from tollkeeper_proxy.ledger import tables, transaction
 
 SPENDER = Path(__file__).with_name("spender.py")
-LIMIT = 6_000_000
+LIMIT = 500_000
 WORKERS, COROUTINES, SECONDS = 3, 100, 8.0
 
 
