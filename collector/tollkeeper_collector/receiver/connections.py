@@ -16,6 +16,9 @@ from tollkeeper_collector.otlp.answers import status
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 KEEP_ALIVE_S: Final = 75.0
+# A refused body is read away for so long: closing on unread bytes would reset the connection, and
+# the sender would see that instead of the refusal and send it all again.
+LINGER_S: Final = 2.0
 INVALID_ARGUMENT: Final = 3  # google.rpc.Code
 DEADLINE_EXCEEDED: Final = 4
 _SLOW_HEAD: Final = (
@@ -96,7 +99,7 @@ class ConnectionFactory(web.Server):
             access_log=None,
             auto_decompress=False,  # bounded in otlp.inflate instead
             keepalive_timeout=KEEP_ALIVE_S,
-            lingering_time=0.0,
+            lingering_time=LINGER_S,
         )
 
 

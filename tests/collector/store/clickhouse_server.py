@@ -16,6 +16,8 @@ from urllib.parse import urlencode
 import chdb
 import lz4.frame
 from aiohttp import web
+from chdb.state.sqlitelike import Connection
+
 from tollkeeper_collector.store.tenancy import POLICY, embedded_users
 
 NOT_SETTINGS = {"query", "database", "default_format", "session_id", "query_id", "user", "password"}
@@ -81,7 +83,7 @@ def _split(query: bytes, body: bytes) -> tuple[str, bytes]:
     return text.decode(), b""
 
 
-def _apply(handle: chdb.state.Connection, fields: dict[str, str]) -> None:
+def _apply(handle: Connection, fields: dict[str, str]) -> None:
     settings = {k: v for k, v in fields.items() if k not in NOT_SETTINGS and k[:6] != "param_"}
     for name in sorted(settings, key=lambda name: name == "readonly"):
         value = settings[name].replace("\\", "\\\\").replace("'", "\\'")
@@ -89,7 +91,7 @@ def _apply(handle: chdb.state.Connection, fields: dict[str, str]) -> None:
 
 
 def _run(
-    handle: chdb.state.Connection, sql: str, data: bytes, fields: dict[str, str]
+    handle: Connection, sql: str, data: bytes, fields: dict[str, str]
 ) -> web.Response:
     if data:
         with tempfile.NamedTemporaryFile() as file:

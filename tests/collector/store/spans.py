@@ -61,7 +61,9 @@ def block(spans: Sequence[Span], token: str = "") -> Block:
     """Return the spans as one block; its token is a hash of its content unless told."""
     rows = [_row(span) for span in spans]
     digest = hashlib.sha256(repr(rows).encode()).hexdigest()
-    return Block("otel_traces", COLUMNS, tuple(list(c) for c in zip(*rows, strict=True)), token or digest)
+    return Block(
+        "otel_traces", COLUMNS, tuple(list(c) for c in zip(*rows, strict=True)), token or digest
+    )
 
 
 def _row(span: Span) -> tuple[object, ...]:

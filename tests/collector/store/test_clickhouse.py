@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.collector.store.spans import NOON_NS, SECOND_NS, Span, block, call
+
 from tollkeeper_collector.store import Block, StoreRefused, StoreUnavailable
 from tollkeeper_collector.store.clickhouse import ClickHouseStore
 
@@ -24,7 +25,9 @@ def test_keeps_a_block_and_makes_a_typed_call_of_each_span(store: ClickHouseStor
     assert count(store, "otel_traces_trace_id_ts") == 1
 
 
-def test_keeps_a_block_that_is_sent_twice_once_also_behind_the_views(store: ClickHouseStore) -> None:
+def test_keeps_a_block_that_is_sent_twice_once_also_behind_the_views(
+    store: ClickHouseStore,
+) -> None:
     twice = block([call(n) for n in range(100)])
     store.insert(twice)
     store.insert(twice)
