@@ -6,7 +6,7 @@ wheel and nothing else: no fetch, no thread. It must not know what a call used.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from types import MappingProxyType
@@ -39,6 +39,7 @@ TABLE_IDS: Final[Mapping[str, str]] = MappingProxyType(
 )
 # Hugging Face routes to a partner named after a colon; without one nobody knows who will serve.
 ROUTER: Final = "huggingface"
+TIERS: Final = frozenset({"flex", "priority", "fast"})  # others are billed as standard
 FREE_SUFFIX: Final = ":free"  # OpenRouter's mark; such entries stand in the table without a price
 
 
@@ -60,19 +61,39 @@ class Quote:
     steps: tuple[tuple[int, Mapping[str, Decimal]], ...]
 
 
-def quotes(provider: str, model: str) -> tuple[Quote, ...]:
+def quotes(provider: str, model: str, tier: str = "") -> tuple[Quote, ...]:
     """Return a model's quotes, the one to prefer first; empty when the table does not know it."""
     found = _find(provider, model[: MODEL_NAME_CHARACTERS + 1])
     if found is None:
         return ()
-    if isinstance(found.prices, list):
-        periods = [(each.constraint, each.prices) for each in found.prices]
-        # Later entries win; when none is active the table falls back to its first.
-        periods = [*reversed(periods), (None, periods[0][1])] if periods else []
-    else:
-        periods = [(None, found.prices)]
+    prices = _prices_of_tier(found, tier) if tier else _prices(found)
     free = model.endswith(FREE_SUFFIX)
-    return tuple(Quote(period, _steps(price, free=free)) for period, price in periods)
+    return tuple(Quote(period, _steps(price, free=free)) for period, price in prices)
+
+
+def _prices(found: "ModelInfo") -> "list[tuple[Period | None, ModelPrice]]":
+    if not isinstance(found.prices, list):
+        return [(None, found.prices)]
+    periods: list[tuple[Period | None, ModelPrice]] = [
+        (each.constraint, each.prices) for each in reversed(found.prices)
+    ]
+    # Later entries win; when none is active the table falls back to its first.
+    return [*periods, (None, found.prices[0].prices)] if periods else []
+
+
+def _prices_of_tier(found: "ModelInfo", tier: str) -> "list[tuple[Period | None, ModelPrice]]":
+    """Return a tier's prices by the days on which any price of the model changes."""
+    standard = found.prices if isinstance(found.prices, list) else []
+    constraints = [each.constraint for each in (*standard, *(found.price_variants or ()))]
+    starts = {each.start_date: each for each in constraints if each and hasattr(each, "start_date")}
+    if any(each and not hasattr(each, "start_date") for each in constraints):
+        return _prices(found)  # by the hour of the day; no such model has tiers
+    context = {"service_tier": tier}
+    periods: list[tuple[Period | None, ModelPrice]] = [
+        (starts[day], found.get_prices(datetime(day.year, day.month, day.day, tzinfo=UTC), context))
+        for day in sorted(starts, reverse=True)
+    ]
+    return [*periods, (None, found.get_prices(datetime(1970, 1, 1, tzinfo=UTC), context))]
 
 
 def _find(provider: str, model: str) -> "ModelInfo | None":

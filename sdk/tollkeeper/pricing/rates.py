@@ -1,38 +1,13 @@
-"""What a call costs: token counts in, whole nano-dollars out; unknown stays unknown.
+"""One step of a price, compiled: USD per million tokens in, integers and their arithmetic out.
 
-Money is an integer of nano-dollars (1e-9 USD): sums are exact and need no rounding rule.
-A price is compiled to integers once; after that a cost is a handful of multiplications.
+A cost is then a handful of multiplications, exact until the last rounding.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache
-from typing import Final, Literal
 
-from tollkeeper import price_table
-from tollkeeper.price_table import Period
-
-NANO_PER_USD = 1_000_000_000
-DEMO_PROVIDER: Final = "demo"
-
-UsageSource = Literal["provider", "estimated"]
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Billable tokens of one call; input includes cached ones, output includes reasoning."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_write_tokens: int = 0
-    reasoning_tokens: int = 0
-    input_audio_tokens: int = 0
-    output_audio_tokens: int = 0
-    source: UsageSource = "provider"
+from tollkeeper.pricing.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,73 +81,7 @@ class Rates:
         return -(-total // self.per_nanousd)
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
-    """The price of one model at one provider.
-
-    ``steps`` are ascending: with more than so many input tokens, these rates hold for all of the
-    call. No steps: the price is unknown and so is every cost.
-    """
-
-    provider: str
-    model: str
-    steps: tuple[tuple[int, Rates], ...] = ()
-
-    def cost_nanousd(self, usage: Usage) -> int | None:
-        """Return what a call costs, None when that cannot be known from these counts.
-
-        Counts that contradict each other (more cached than input tokens) have no known cost.
-        """
-        steps = self.steps
-        if len(steps) == 1:
-            return steps[0][1].cost(usage)
-        for above, rates in reversed(steps):
-            if usage.input_tokens > above:
-                return rates.cost(usage)
-        return None
-
-    def ceiling_nanousd(self, input_tokens: int, output_tokens: int) -> int | None:
-        """Return a bound that no usage of at most so many tokens exceeds; for reservations."""
-        bounds = [
-            rates.ceiling(input_tokens, output_tokens)
-            for above, rates in self.steps
-            if input_tokens > above
-        ]
-        known = [bound for bound in bounds if bound is not None]
-        return max(known) if known and len(known) == len(bounds) else None
-
-
-def price_of(provider: str, model: str, *, at_unix_s: float | None = None) -> Price | None:
-    """Return the price of a model now (or at a given time), None when nobody published it."""
-    candidates = _prices(provider, model)
-    if not candidates:
-        return None
-    period, price = candidates[0]
-    if period is None:
-        return price
-    at = datetime.fromtimestamp(time.time() if at_unix_s is None else at_unix_s, UTC)
-    return next(
-        (price for period, price in candidates if period is None or period.active(at)), None
-    )
-
-
-@lru_cache(maxsize=8192)  # bounds what callers who invent model names can make us hold
-def _prices(provider: str, model: str) -> tuple[tuple[Period | None, Price | None], ...]:
-    if provider == DEMO_PROVIDER:
-        return ((None, Price(provider, model, DEMO_STEPS)),)
-    return tuple(
-        (quote.period, _compile(provider, model, quote))
-        for quote in price_table.quotes(provider, model)
-    )
-
-
-def _compile(provider: str, model: str, quote: price_table.Quote) -> Price | None:
-    if any("input_mtok" not in rates for _, rates in quote.steps):
-        return None  # priced by the minute, the page or the character: tokens tell nothing
-    return Price(provider, model, tuple((above, _rates(each)) for above, each in quote.steps))
-
-
-def _rates(usd: Mapping[str, Decimal]) -> Rates:
+def compile_rates(usd: Mapping[str, Decimal]) -> Rates:
     """Compile USD per million tokens to integers: pico-USD per token, finer where need be."""
     decimals = max(-int(rate.as_tuple().exponent) for rate in usd.values())
     shift = max(decimals, 6)
@@ -201,7 +110,3 @@ def _priced(parts: tuple[tuple[int, int | None], ...]) -> tuple[int, int] | None
             tokens += count
             total += count * rate
     return tokens, total
-
-
-# A price to try budgets with: 1000 nano-USD per input token, 2000 per output token.
-DEMO_STEPS: Final = ((-1, Rates(per_nanousd=1, input=1000, output=2000)),)

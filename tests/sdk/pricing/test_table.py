@@ -4,8 +4,7 @@ from collections.abc import Iterator
 import pytest
 from tests.equipment.places import shared
 
-from tollkeeper import price_table
-from tollkeeper.pricing import Usage, price_of
+from tollkeeper.pricing import Usage, price_of, table
 
 PRICES = shared() / "data" / "prices"
 # The vendors' own names in LiteLLM's table, where prices move rarely enough to compare snapshots.
@@ -67,11 +66,11 @@ def test_agrees_with_tables_that_others_keep(source: object, least: int) -> None
 
 
 def test_every_alias_leads_to_a_provider_of_the_table() -> None:
-    for name in price_table.TABLE_IDS.values():
-        assert name in price_table._providers()
+    for name in table.TABLE_IDS.values():
+        assert name in table._providers()
 
 
 def test_a_partner_named_after_the_colon_is_the_one_priced() -> None:
-    known = price_table.quotes("huggingface", "meta-llama/Llama-3.3-70B-Instruct:together")
+    known = table.quotes("huggingface", "meta-llama/Llama-3.3-70B-Instruct:together")
     assert known
-    assert price_table.quotes("huggingface", "meta-llama/Llama-3.3-70B-Instruct:nobody") == ()
+    assert table.quotes("huggingface", "meta-llama/Llama-3.3-70B-Instruct:nobody") == ()

@@ -12,12 +12,19 @@ from hypothesis import strategies as st
 from tollkeeper.pricing import Price, Usage, price_of
 
 MODELS = [(provider, model) for provider in table for model in provider.models]
+ODD = [
+    index
+    for index, (_, model) in enumerate(MODELS)
+    if model.price_variants or isinstance(model.prices, list)
+]
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 counts = st.integers(min_value=0, max_value=300_000)
 
 
-def published_cost(provider: str, model: ModelInfo, usage: Usage) -> int | None:
+def published_cost(
+    provider: str, model: ModelInfo, usage: Usage, tier: str, at: datetime
+) -> int | None:
     """What genai-prices itself says, in nano-USD rounded half up."""
     entry = next(each for each in table if each.id == provider)
     parts = {
@@ -34,7 +41,12 @@ def published_cost(provider: str, model: ModelInfo, usage: Usage) -> int | None:
         **{key: count for key, count in parts.items() if count or key in always}
     )
     try:
-        total = model.calc_price(reported, entry, genai_request_timestamp=AT).total_price
+        total = model.calc_price(
+            reported,
+            entry,
+            genai_request_timestamp=at,
+            price_context={"service_tier": tier} if tier else None,
+        ).total_price
     except ValueError:  # counts that contradict each other
         return None
     return int((total * 1_000_000_000).quantize(Decimal(1), rounding=ROUND_HALF_UP))
@@ -53,17 +65,37 @@ def usages(draw: st.DrawFn) -> Usage:
     )
 
 
-@settings(max_examples=600, deadline=None)
-@given(st.sampled_from(range(len(MODELS))), usages())
-def test_compiled_cost_is_the_published_cost_rounded_half_up(index: int, usage: Usage) -> None:
+@settings(max_examples=800, deadline=None)
+@given(
+    st.sampled_from(range(len(MODELS))) | st.sampled_from(ODD),
+    usages(),
+    st.sampled_from(["", "", "flex", "priority", "fast", "default", "made-up"]),
+    st.datetimes(datetime(2024, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC)),
+)
+def test_compiled_cost_is_the_published_cost_rounded_half_up(
+    index: int, usage: Usage, tier: str, at: datetime
+) -> None:
     provider, model = MODELS[index]
-    price = price_of(provider.id, model.id, at_unix_s=AT.timestamp())
+    at = at.replace(microsecond=0)
+    price = price_of(provider.id, model.id, service_tier=tier, at_unix_s=at.timestamp())
     if price is None or provider.find_model(model.id) is not model:
         return  # priced by something else than tokens, or another entry claims the name first
     cost = price.cost_nanousd(usage)
     if cost is None and price.steps[0][1].output is None and usage.output_tokens:
         return  # the table has no rate for these tokens: stricter than the table's own zero
-    assert cost == published_cost(provider.id, model, usage)
+    assert cost == published_cost(provider.id, model, usage, tier, at)
+
+
+def test_a_dearer_tier_costs_more_and_an_unknown_one_the_standard_price() -> None:
+    usage = Usage(input_tokens=1000, output_tokens=1000)
+
+    def cost(tier: str) -> int:
+        price = price_of("openai", "gpt-5.2", service_tier=tier, at_unix_s=AT.timestamp())
+        assert price is not None
+        return price.cost_nanousd(usage) or 0
+
+    assert cost("flex") < cost("") < cost("priority")
+    assert cost("default") == cost("scale") == cost("")
 
 
 @settings(max_examples=300, deadline=None)
