@@ -19,6 +19,7 @@ from tollkeeper.errors import ConfigError
 from tollkeeper.logs import Log
 from tollkeeper.pricing import price_of
 from tollkeeper_proxy import tokens
+from tollkeeper_proxy.cache.store import SqliteAnswers
 from tollkeeper_proxy.chat import ChatCompletions
 from tollkeeper_proxy.control_keys import ControlKeys
 from tollkeeper_proxy.exchange import Exchange
@@ -28,6 +29,7 @@ from tollkeeper_proxy.models import ModelList
 from tollkeeper_proxy.pipeline import Pipeline
 from tollkeeper_proxy.policies import Policy
 from tollkeeper_proxy.policies.budget import BudgetPolicy
+from tollkeeper_proxy.policies.cache import CachePolicy
 from tollkeeper_proxy.policies.identify import IdentifyPolicy
 from tollkeeper_proxy.policies.redact import RedactPolicy
 from tollkeeper_proxy.policies.route import Route
@@ -203,16 +205,20 @@ def _policies_in_order(
     """Return the policies in the product's order, and the parts they need opened."""
     settings = around.settings
     keys = ControlKeys(settings.control.url)
-    ledger = SqliteLedger(_state_path(settings.state.url))
     screen = ScreenPolicy(settings.policies.injection)
+    state = _state_path(settings.state.url)
+    ledger = SqliteLedger(state)
+    answers = SqliteAnswers(state.with_name("answers.db"), max_bytes=settings.cache.max_bytes)
     policies: list[Policy] = [
         IdentifyPolicy(settings.identity, keys),
         screen,
         redact,
         Route(router, price_of=price_of, draw=random.random),
+        CachePolicy(settings.cache, answers, policies=settings.policies),
         BudgetPolicy(ledger, lease_s=_longest_request_s(settings)),
     ]
-    return policies, [keys, screen, redact, ledger]
+    opened: list[Opened] = [keys, screen, redact, ledger]
+    return policies, [*opened, answers] if settings.cache.enabled else opened
 
 
 def _longest_request_s(settings: ProxySettings) -> float:
