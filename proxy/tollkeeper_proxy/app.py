@@ -86,6 +86,8 @@ class ProxyApp:
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._ready = False
+        self._warming: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._warming.set_result(None)
         self.pool = ConnectionPool()
         self._http = HttpUpstream(self.pool)
         self._providers = _providers(around)
@@ -107,8 +109,8 @@ class ProxyApp:
         await self._exporter.open()
         for part in self._open_parts:
             await part.open()
-        await asyncio.to_thread(tokens.warm)
         self._ready = True
+        self._warming = asyncio.create_task(asyncio.to_thread(tokens.warm))
 
     def stop_being_ready(self) -> None:
         """Let the readiness probe send new callers elsewhere."""
@@ -116,6 +118,7 @@ class ProxyApp:
 
     async def close(self) -> None:
         """Close every part in reverse: policies settle into a ledger and exporter still open."""
+        await self._warming
         for part in reversed(self._open_parts):
             await part.close()
         await self._exporter.close()

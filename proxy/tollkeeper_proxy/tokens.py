@@ -1,15 +1,16 @@
 """Token counts for when a provider sent none: exact for OpenAI's vocabulary, near for others."""
 
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import bpe_openai
+if TYPE_CHECKING:
+    import bpe_openai
 
 EXACT_CHARACTERS: Final = 64 * 1024  # longer text is counted in part and scaled: the loop waits
 
 
 def warm() -> None:
-    """Load the vocabulary (a sixth of a second) before the first caller leaves in mid-answer."""
+    """Load the vocabulary before the first caller leaves in the middle of an answer."""
     _vocabulary()
 
 
@@ -23,5 +24,7 @@ def count_tokens(text: str) -> int:
 
 
 @cache
-def _vocabulary() -> bpe_openai.Encoding:
+def _vocabulary() -> "bpe_openai.Encoding":
+    import bpe_openai  # noqa: PLC0415 - half a second to import: not before the first caller
+
     return bpe_openai.get_encoding("o200k_base")
