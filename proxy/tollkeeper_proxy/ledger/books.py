@@ -19,6 +19,8 @@ from tollkeeper_proxy.ledger.entries import (
     Settlement,
 )
 
+_NOTHING = Balance()
+
 
 class Books:
     """The accounts and holds a transaction touches, and what it changed of them."""
@@ -31,7 +33,7 @@ class Books:
         self.postings: list[Posting] = []
 
     def balance(self, account: Account) -> Balance:
-        return self._balances.get(account, Balance())
+        return self._balances.get(account, _NOTHING)
 
     def hold(self, reservation_id: str) -> Hold | None:
         return self._holds.get(reservation_id)

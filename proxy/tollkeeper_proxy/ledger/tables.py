@@ -1,11 +1,12 @@
 """The ledger's tables in SQLite: loads a ``Books``, writes back what it changed.
 
-Every statement carries its whole group as one JSON array, so a transaction takes a fixed number of
-steps (and of releases of the interpreter lock) however many requests wait. Knows no thread.
+A statement carries its whole group, so a transaction takes a few steps (and releases of the
+interpreter lock) however many requests wait. Knows no thread.
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import orjson
 from tollkeeper.pricing import Usage
 from tollkeeper_proxy.ledger.books import Books
 from tollkeeper_proxy.ledger.entries import Account, Balance, Hold, LedgerLine, Posting
+
+ROWS_AT_ONCE = 64  # so that few distinct statements are needed, and SQLite keeps them prepared
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS budget_accounts (
@@ -36,10 +39,6 @@ CREATE TABLE IF NOT EXISTS ledger_lines (
 """
 
 
-def _columns(count: int) -> str:
-    return ", ".join(f"json_extract(value, '$[{column}]')" for column in range(count))
-
-
 _LOAD_HOLDS = """
 SELECT json_group_array(json_array(
     reservation_id, account, window, request_id, key_id, tenant_id, provider, model,
@@ -51,34 +50,29 @@ SELECT json_group_array(json_array(account, window, spent_nanousd, held_nanousd)
 FROM budget_accounts WHERE (account, window) IN
     (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))
 """
-_SAVE_BALANCES = f"""
-INSERT INTO budget_accounts
-SELECT {_columns(4)} FROM json_each(?) WHERE true
-ON CONFLICT DO UPDATE SET spent_nanousd = excluded.spent_nanousd,
-                          held_nanousd = excluded.held_nanousd
-"""
-_SAVE_HOLDS = f"""
-INSERT INTO budget_holds
-SELECT {_columns(11)} FROM json_each(?) WHERE true
-ON CONFLICT DO UPDATE SET amount_nanousd = excluded.amount_nanousd,
-    expires_at_s = excluded.expires_at_s, expired = excluded.expired
-"""
+_SAVE_BALANCES = (
+    "INSERT INTO budget_accounts VALUES",
+    """ON CONFLICT DO UPDATE SET spent_nanousd = excluded.spent_nanousd,
+                                 held_nanousd = excluded.held_nanousd""",
+)
+_SAVE_HOLDS = (
+    "INSERT INTO budget_holds VALUES",
+    """ON CONFLICT DO UPDATE SET amount_nanousd = excluded.amount_nanousd,
+       expires_at_s = excluded.expires_at_s, expired = excluded.expired""",
+)
 _DROP_HOLDS = "DELETE FROM budget_holds WHERE reservation_id IN (SELECT value FROM json_each(?))"
 # A request the reaper gave up for lost may still report: then its line is made whole.
-_SAVE_LINES = f"""
-INSERT INTO ledger_lines (id, request_id, key_id, tenant_id, provider, model, input_tokens,
-    output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, usage_source,
-    reserved_nanousd, charged_nanousd, cost_nanousd, outcome, remark, at_s)
-SELECT {_columns(18)} FROM json_each(?) WHERE true
-ON CONFLICT DO UPDATE SET tenant_id = excluded.tenant_id, provider = excluded.provider,
-    model = excluded.model, input_tokens = excluded.input_tokens,
-    output_tokens = excluded.output_tokens, cache_read_tokens = excluded.cache_read_tokens,
-    cache_write_tokens = excluded.cache_write_tokens,
-    reasoning_tokens = excluded.reasoning_tokens, usage_source = excluded.usage_source,
-    charged_nanousd = excluded.charged_nanousd, cost_nanousd = excluded.cost_nanousd,
-    outcome = excluded.outcome, remark = excluded.remark, at_s = excluded.at_s
-WHERE ledger_lines.outcome = 'lost'
-"""
+_SAVE_LINES = (
+    "INSERT INTO ledger_lines VALUES",
+    """ON CONFLICT DO UPDATE SET tenant_id = excluded.tenant_id, provider = excluded.provider,
+       model = excluded.model, input_tokens = excluded.input_tokens,
+       output_tokens = excluded.output_tokens, cache_read_tokens = excluded.cache_read_tokens,
+       cache_write_tokens = excluded.cache_write_tokens,
+       reasoning_tokens = excluded.reasoning_tokens, usage_source = excluded.usage_source,
+       charged_nanousd = excluded.charged_nanousd, cost_nanousd = excluded.cost_nanousd,
+       outcome = excluded.outcome, remark = excluded.remark, at_s = excluded.at_s
+       WHERE ledger_lines.outcome = 'lost'""",
+)
 _OVERDUE = """
 SELECT reservation_id FROM budget_holds
 WHERE expired = 0 AND expires_at_s <= ? ORDER BY expires_at_s LIMIT 1000
@@ -92,7 +86,13 @@ def connect(path: Path) -> sqlite3.Connection:
     ``synchronous`` is NORMAL: a commit survives any death of the process; the clerk adds the
     flush that makes settlements survive a power cut.
     """
-    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        path,
+        timeout=5.0,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=4 * ROWS_AT_ONCE,
+    )
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.executescript(SCHEMA)
@@ -120,12 +120,9 @@ def save(connection: sqlite3.Connection, books: Books, now_s: float) -> None:
         for account in books.changed_accounts
         for balance in (books.balance(account),)
     ]
-    if balances:
-        connection.execute(_SAVE_BALANCES, (_json(balances),))
+    _insert(connection, _SAVE_BALANCES, balances)
     _save_holds(connection, books)
-    if books.postings:
-        lines = _json([_row(posting, now_s) for posting in books.postings])
-        connection.execute(_SAVE_LINES, (lines,))
+    _insert(connection, _SAVE_LINES, [_row(posting, now_s) for posting in books.postings])
 
 
 def overdue(connection: sqlite3.Connection, now_s: float) -> list[str]:
@@ -154,10 +151,24 @@ def _save_holds(connection: sqlite3.Connection, books: Books) -> None:
                 *(hold.amount_nanousd, hold.expires_at_s, int(hold.expired)),
             ]
         )
-    if kept:
-        connection.execute(_SAVE_HOLDS, (_json(kept),))
+    _insert(connection, _SAVE_HOLDS, kept)
     if gone:
         connection.execute(_DROP_HOLDS, (_json(gone),))
+
+
+def _insert(
+    connection: sqlite3.Connection, statement: tuple[str, str], rows: Sequence[Sequence[object]]
+) -> None:
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        part = rows[start : start + ROWS_AT_ONCE]
+        text = _statement(statement, len(part), len(part[0]))
+        connection.execute(text, [value for row in part for value in row])
+
+
+@cache
+def _statement(statement: tuple[str, str], rows: int, columns: int) -> str:
+    row = f"({','.join('?' * columns)})"
+    return f"{statement[0]} {','.join([row] * rows)} {statement[1]}"
 
 
 def _json(rows: list[Any]) -> str:

@@ -48,7 +48,7 @@ def test_entries_are_booked_in_their_order(connection: sqlite3.Connection) -> No
 def test_a_transaction_that_fails_leaves_nothing_behind(connection: sqlite3.Connection) -> None:
     transaction.book(connection, [ask("a")], 0.0)
     unwritable = LedgerLine("\ud800", "k1", "t1", "demo", "x", "complete")
-    with pytest.raises(TypeError):
+    with pytest.raises(UnicodeEncodeError):
         transaction.book(connection, [ask("b"), Settlement("a", 5, unwritable)], 0.0)
     assert balance(connection) == (0, 100)
     assert not connection.in_transaction
