@@ -9,6 +9,7 @@ from typing import Any, Final
 from tests.benchmarks.processes import GATEWAY_CPU, pinned
 from tests.benchmarks.servers import MODEL, Server, nginx_binary, reverse_proxy, upstream
 from tests.benchmarks.table import say
+from tests.equipment.own_key import with_budget
 from tests.equipment.proxy_process import ProxyProcess
 from tests.equipment.stack import NotReady
 
@@ -51,8 +52,8 @@ def candidates(folder: Path) -> Iterator[list[Candidate]]:
             Candidate("nginx", floor.port, floor.process.pid),
         ]
         for name, settings, budget in (
-            ("keys + spans", NO_TEXT_POLICIES, ()),
-            ("+ budget, pii, injection", EVERYTHING, ("--budget-usd", "1000000")),
+            ("keys + spans", NO_TEXT_POLICIES, {}),
+            ("+ budget, pii, injection", EVERYTHING, with_budget(10**15)),
         ):
             proxy = ProxyProcess(
                 folder / str(len(found)),

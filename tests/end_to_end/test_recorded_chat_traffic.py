@@ -30,6 +30,9 @@ pytestmark = [
 
 HEADERS_THAT_MATTER: Final = ("content-type", "retry-after", "retry-after-ms")
 RATE_LIMITS: Final = "x-ratelimit-"
+TOKENS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+# DeepSeek's name, Together's and Mistral's
+CACHED_BY_OTHER_NAMES: Final = ("prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def test_status_and_body_come_back_as_they_were_sent(passed: list[Passed]) -> No
         or each.answer.body != each.interaction.served_body()
         or not each.answer.complete
     ]
-    assert not wrong, f"{len(wrong)} of {len(passed)}"
+    assert not wrong, _listed(wrong, passed)
 
 
 def test_headers_that_matter_come_back(passed: list[Passed]) -> None:
@@ -76,7 +79,7 @@ def test_headers_that_matter_come_back(passed: list[Passed]) -> None:
         if (expected := _telling(each.interaction.served_headers()))
         != (got := _telling(each.answer.headers))
     }
-    assert not wrong
+    assert not wrong, _listed(wrong, passed)
 
 
 def test_nothing_of_the_providers_account_comes_back(passed: list[Passed]) -> None:
@@ -91,7 +94,7 @@ def test_the_provider_gets_what_the_caller_sent(passed: list[Passed]) -> None:
         for each in passed
         if _without_usage_option(each.received.json()) != _without_usage_option(_request(each))
     ]
-    assert not wrong
+    assert not wrong, _listed(wrong, passed)
 
 
 def test_every_call_is_stored_once_with_what_was_said(
@@ -103,22 +106,33 @@ def test_every_call_is_stored_once_with_what_was_said(
         differences = _differences(row, said, each.interaction)
         if differences:
             wrong[each.interaction.name] = differences
-    assert not wrong, f"{len(wrong)} of {len(passed)}"
+    assert not wrong, _listed(wrong, passed)
 
 
 def test_usage_is_what_the_provider_said(passed: list[Passed], calls: dict[str, Row]) -> None:
     wrong = {}
     for each in passed:
         usage = said_by(each.interaction).usage
-        if usage is None:
+        if usage is None or _contradicts_itself(usage):
             continue
         row = calls[each.request_id]
-        stored = {
-            name: row[name] for name in ("input_tokens", "output_tokens", "cache_read_tokens")
-        }
+        stored = {name: row[name] for name in TOKENS}
         if stored != (expected := _tokens(usage)):
             wrong[each.interaction.name] = (expected, stored)
-    assert not wrong, f"{len(wrong)} of {len(passed)}"
+    assert not wrong, _listed(wrong, passed)
+
+
+def test_usage_that_contradicts_itself_is_marked(
+    passed: list[Passed], calls: dict[str, Row]
+) -> None:
+    """More cached tokens than tokens: kept so that nothing gets lost, and said to be repaired."""
+    odd = [
+        calls[each.request_id]
+        for each in passed
+        if (usage := said_by(each.interaction).usage) and _contradicts_itself(usage)
+    ]
+    assert odd
+    assert all(row["usage_repaired"] for row in odd)
 
 
 def test_cost_is_the_published_price_and_unknown_where_there_is_none(
@@ -127,13 +141,32 @@ def test_cost_is_the_published_price_and_unknown_where_there_is_none(
     wrong = {}
     for each in passed:
         said = said_by(each.interaction)
-        if said.usage is None or said.is_error:
+        if said.usage is None or said.is_error or _contradicts_itself(said.usage):
             continue
         stored = calls[each.request_id]["cost_usd"]
         expected = _price(each.interaction, said)
         if not _same_cost(stored, expected):
             wrong[each.interaction.name] = (expected, stored)
-    assert not wrong, f"{len(wrong)} of {len(passed)}"
+    assert not wrong, _listed(wrong, passed)
+
+
+def test_the_cost_is_what_openrouter_itself_charged(
+    passed: list[Passed], calls: dict[str, Row]
+) -> None:
+    """OpenRouter says in its answers what it charged: a witness besides the table."""
+    charged = [
+        (each, Decimal(str(usage["cost"])))
+        for each in passed
+        if (usage := said_by(each.interaction).usage) and usage.get("cost")
+    ]
+    wrong = {
+        each.interaction.name: (cost, stored)
+        for each, cost in charged
+        if (stored := calls[each.request_id]["cost_usd"]) is not None
+        and abs(stored - cost) > cost / 100
+    }
+    assert charged
+    assert not wrong, _listed(wrong, passed)
 
 
 def _send_all(stack: Stack, replay: ReplayProvider, connection: RawConnection) -> Iterator[Passed]:
@@ -149,6 +182,14 @@ def _send_all(stack: Stack, replay: ReplayProvider, connection: RawConnection) -
         given = replay.replayed[-1]
         assert given.interaction is interaction, f"{interaction.name}: {answer.body[:300]!r}"
         yield Passed(interaction, answer, given.received)
+
+
+def _listed(wrong: dict[str, Any] | list[str], passed: list[Passed]) -> str:
+    """Return the differences one to a line: there may be hundreds."""
+    lines = (
+        [f"{name}: {what}" for name, what in wrong.items()] if isinstance(wrong, dict) else wrong
+    )
+    return "\n".join([f"{len(lines)} of {len(passed)}", *lines])
 
 
 def _request(each: Passed) -> Any:
@@ -186,24 +227,28 @@ def _differences(row: Row, said: Said, interaction: Interaction) -> dict[str, tu
 
 
 def _tokens(usage: dict[str, Any]) -> dict[str, int]:
+    """Return the counts as we mean them: input with cached tokens, output with thoughts."""
     details = usage.get("prompt_tokens_details") or {}
+    prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
+    cached = [details.get("cached_tokens"), *(usage.get(name) for name in CACHED_BY_OTHER_NAMES)]
+    # Gemini and xAI count thoughts in their total alone; others' totals are the plain sum.
+    thoughts = max(0, (usage.get("total_tokens") or 0) - prompt - completion)
     return {
-        "input_tokens": usage.get("prompt_tokens") or 0,
-        "output_tokens": usage.get("completion_tokens") or 0,
-        "cache_read_tokens": details.get("cached_tokens")
-        or usage.get("prompt_cache_hit_tokens")
-        or 0,
+        "input_tokens": prompt,
+        "output_tokens": completion + thoughts,
+        "cache_read_tokens": next((count for count in cached if count), 0),
+        "cache_write_tokens": details.get("cache_write_tokens") or 0,
     }
+
+
+def _contradicts_itself(usage: dict[str, Any]) -> bool:
+    tokens = _tokens(usage)
+    return tokens["cache_read_tokens"] + tokens["cache_write_tokens"] > tokens["input_tokens"]
 
 
 def _price(interaction: Interaction, said: Said) -> Decimal | None:
     """Return the price by the published table, asked through its own library."""
-    tokens = _tokens(said.usage or {})
-    usage = Usage(
-        input_tokens=tokens["input_tokens"],
-        output_tokens=tokens["output_tokens"],
-        cache_read_tokens=tokens["cache_read_tokens"] or None,
-    )
+    usage = Usage(**{name: count or None for name, count in _tokens(said.usage or {}).items()})
     for model in (said.model, interaction.model):
         try:
             return calc_price(usage, model, provider_id=interaction.provider).total_price
