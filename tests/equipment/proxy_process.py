@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 import yaml
+from tests.equipment.own_key import own_key
 from tests.equipment.raw_http import RawConnection
 from tests.equipment.stack import NotReady, clean_environment
 
@@ -24,11 +25,11 @@ POLL_S: Final = 0.02
 
 @dataclass(slots=True)
 class ProxyProcess:
-    """A running proxy; ``prefix`` goes before its command, ``key_options`` to ``keys create``."""
+    """A running proxy; ``prefix`` goes before its command, ``key_options`` to its key."""
 
     folder: Path
     settings: Mapping[str, Any]
-    key_options: Sequence[str] = ()
+    key_options: Mapping[str, Any] = field(default_factory=dict)
     prefix: Sequence[str] = ()
     port: int = 0
     key: str = ""
@@ -55,7 +56,7 @@ class ProxyProcess:
         self.data.mkdir(parents=True)
         config = self.folder / "tollkeeper.yaml"
         config.write_text(yaml.safe_dump(dict(self.settings)))
-        self.key = self._create_key()
+        self.key = own_key(self.data, "tests", **self.key_options)
         command = [*self.prefix, sys.executable, "-m", "tollkeeper_proxy"]
         with (self.folder / "proxy.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -102,17 +103,3 @@ class ProxyProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(ENDS_WITHIN_S)
-
-    def _create_key(self) -> str:
-        command = [sys.executable, "-m", "tollkeeper", "keys", "create", "--name", "tests"]
-        created = subprocess.run(
-            [*command, "--data", str(self.data), *self.key_options],
-            capture_output=True,
-            text=True,
-            env=clean_environment({}),
-            cwd=self.folder,
-            check=False,
-        )
-        if created.returncode != 0:
-            raise NotReady((created.stderr or created.stdout)[-500:])
-        return created.stdout.strip().splitlines()[-1]

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import yaml
+from tests.equipment.own_key import own_key
 from tests.equipment.raw_http import RawConnection, RawResponse, request_bytes
 
 Settings = Mapping[str, Any]
@@ -23,7 +24,7 @@ Settings = Mapping[str, Any]
 READY_WITHIN_S: Final = 90.0  # a cold box with two busy cores; a warm start takes a few seconds
 STOPPED_WITHIN_S: Final = 40.0
 POLL_S: Final = 0.05
-LOG_TAIL_BYTES: Final = 12_000
+LOG_TAIL_BYTES: Final = 4_000  # per file
 FREE_PORTS: Final = tuple(
     argument
     for name in ("proxy", "otlp", "otlp-grpc", "sql", "dashboard")
@@ -70,7 +71,7 @@ class Stack:
         """Start and wait until everything is ready, then make a key."""
         self.launch()
         self.wait_ready()
-        self.key = self.key or self.create_key("tests")
+        self.key = self.key or own_key(self.data, "tests")
         return self
 
     def launch(self) -> None:
@@ -135,7 +136,7 @@ class Stack:
         return result
 
     def create_key(self, name: str, *arguments: str) -> str:
-        """Create a virtual key and return it."""
+        """Create a virtual key by the command line and return it."""
         result = self.run("keys", "create", "--name", name, *arguments)
         return result.stdout.strip().splitlines()[-1]
 
