@@ -77,7 +77,8 @@ class SqliteAnswers:
 
     def _write(self, connection: sqlite3.Connection, entry: Entry) -> None:
         try:
-            tables.keep(connection, entry, self._clock(), max_bytes=self._max_bytes)
+            if entry.may_be_kept is None or entry.may_be_kept():
+                tables.keep(connection, entry, self._clock(), max_bytes=self._max_bytes)
         except sqlite3.Error as error:
             self.dropped += 1
             log.warning("an answer could not be cached: %s", error)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from tollkeeper_proxy.pii.findings import Finding, Match, replace, settle
 from tollkeeper_proxy.pii.recognisers import Recogniser, recogniser_of
+from tollkeeper_proxy.pii.scanner import Scanner
 from tollkeeper_proxy.pii.stretches import LONGEST, MARGIN, first_cut, last_cut
 from tollkeeper_proxy.pii.views import skeleton, views
-from tollkeeper_proxy.scanner import Scanner
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 
+from tollkeeper_proxy.pii.scanner import Scanner
 from tollkeeper_proxy.pii.views import skeleton, views
-from tollkeeper_proxy.scanner import Scanner
 
 _BLANK = r"""(?:[\\s"'*_-]+)"""
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"'})  # noqa: RUF001 - are meant

@@ -9,6 +9,7 @@ from tests.proxy.exchanges import chat, exchange
 from tollkeeper.keys import Identity
 from tollkeeper_proxy.cache.store import SqliteAnswers
 from tollkeeper_proxy.exchange import Caller, Exchange, Target
+from tollkeeper_proxy.pii.detector import Detector
 from tollkeeper_proxy.policies.cache import CachePolicy
 from tollkeeper_proxy.settings import CacheSettings, PiiSettings, PolicySettings
 from tollkeeper_proxy.wire import Answer, AnswerSummary
@@ -16,6 +17,11 @@ from tollkeeper_proxy.wire.openai_chat import ChatRequest
 
 ANSWER = Answer(200, "application/json", b'{"choices":[]}')
 ON = CacheSettings(enabled=True)
+DETECTOR = Detector(PiiSettings().entities)
+
+
+def redact(text: str) -> str:
+    return DETECTOR.mask(text)[0]
 
 
 @pytest.fixture
@@ -28,7 +34,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteAnswers]:
 
 @pytest.fixture
 def policy(store: SqliteAnswers) -> CachePolicy:
-    return CachePolicy(ON, store, policies=PolicySettings())
+    return CachePolicy(ON, store, policies=PolicySettings(), redact_text=redact)
 
 
 def asking(
@@ -77,7 +83,7 @@ async def test_a_stream_is_given_again_as_a_stream(policy: CachePolicy) -> None:
 
 
 async def test_it_is_off_unless_asked_for(store: SqliteAnswers) -> None:
-    policy = CachePolicy(CacheSettings(), store, policies=PolicySettings())
+    policy = CachePolicy(CacheSettings(), store, policies=PolicySettings(), redact_text=redact)
     await ask_and_keep(policy, asking())
     again = asking()
     assert await policy.on_request(again) is None
@@ -118,9 +124,14 @@ async def test_callers_who_bring_their_own_keys_share_nothing(policy: CachePolic
 
 
 async def test_answers_made_under_other_policies_are_not_given(store: SqliteAnswers) -> None:
-    await ask_and_keep(CachePolicy(ON, store, policies=PolicySettings()), asking())
+    await ask_and_keep(
+        CachePolicy(ON, store, policies=PolicySettings(), redact_text=redact), asking()
+    )
     stricter = PolicySettings(pii=PiiSettings(mode="mask", answers=True))
-    assert await CachePolicy(ON, store, policies=stricter).on_request(asking()) is None
+    assert (
+        await CachePolicy(ON, store, policies=stricter, redact_text=redact).on_request(asking())
+        is None
+    )
 
 
 async def test_no_store_neither_looks_nor_keeps(policy: CachePolicy) -> None:
@@ -173,6 +184,36 @@ async def test_an_answer_with_an_error_or_without_an_end_is_not_kept(policy: Cac
     assert await policy.on_request(asking()) is None
 
 
+@pytest.mark.parametrize(
+    ("part", "kept"),
+    [
+        ({"type": "text", "content": "mail jo@example.com"}, False),
+        ({"type": "tool_call", "arguments": {"to": ["jo@example.com"]}}, False),
+        ({"type": "text", "content": "mail nobody"}, True),
+    ],
+)
+async def test_an_answer_with_personal_data_is_not_kept_where_requests_are_masked(
+    store: SqliteAnswers, part: dict[str, object], kept: bool
+) -> None:
+    masking = PolicySettings(pii=PiiSettings(mode="mask"))
+    policy = CachePolicy(ON, store, policies=masking, redact_text=redact)
+    asked = asking()
+    await policy.on_request(asked)
+    answered(asked).summary = AnswerSummary(
+        finish_reasons=["stop"], output_messages=[{"role": "assistant", "parts": [part]}]
+    )
+    policy.on_done(asked)
+    assert (await policy.on_request(asking()) is not None) == kept
+
+
+async def test_nothing_is_kept_where_requests_are_masked_and_nobody_can_look(
+    store: SqliteAnswers,
+) -> None:
+    policy = CachePolicy(ON, store, policies=PolicySettings(pii=PiiSettings(mode="mask")))
+    await ask_and_keep(policy, asking())
+    assert await policy.on_request(asking()) is None
+
+
 async def test_a_hit_is_not_kept_again(policy: CachePolicy, store: SqliteAnswers) -> None:
     await ask_and_keep(policy, asking())
     hit = asking()
@@ -183,7 +224,7 @@ async def test_a_hit_is_not_kept_again(policy: CachePolicy, store: SqliteAnswers
 
 async def test_a_store_that_is_away_is_a_miss(tmp_path: Path) -> None:
     closed = SqliteAnswers(tmp_path / "answers.db", max_bytes=10**6)
-    policy = CachePolicy(ON, closed, policies=PolicySettings())
+    policy = CachePolicy(ON, closed, policies=PolicySettings(), redact_text=redact)
     asked = asking()
     assert await policy.on_request(asked) is None
     assert asked.cache == "miss"

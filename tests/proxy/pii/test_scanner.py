@@ -1,6 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
 
-from tollkeeper_proxy.scanner import Scanner
+from tollkeeper_proxy.pii.scanner import Scanner
 
 
 def test_reports_which_pattern_ends_where() -> None:
