@@ -33,6 +33,7 @@ RATE_LIMITS: Final = "x-ratelimit-"
 TOKENS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 # DeepSeek's name, Together's and Mistral's
 CACHED_BY_OTHER_NAMES: Final = ("prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens")
+CHARGED_FOR_MORE_THAN_TOKENS: Final = ("openrouter_file_annotation",)  # a fee to read the PDF
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,8 @@ def test_the_cost_is_what_openrouter_itself_charged(
         each.interaction.name: (cost, stored)
         for each, cost in charged
         if (stored := calls[each.request_id]["cost_usd"]) is not None
-        and abs(stored - cost) > cost / 100
+        and abs(stored - cost) > cost / 10  # the table's list price; who served it may be cheaper
+        and not any(name in each.interaction.name for name in CHARGED_FOR_MORE_THAN_TOKENS)
     }
     assert charged
     assert not wrong, _listed(wrong, passed)
