@@ -1,8 +1,9 @@
 """``python -m tollkeeper_proxy`` is ``tollkeeper proxy``."""
 
-import typer
+import sys
 
+from tollkeeper.cli.program import run_verb
 from tollkeeper_proxy.cli import proxy
 
 if __name__ == "__main__":
-    typer.run(proxy)
+    sys.exit(run_verb("proxy", proxy))

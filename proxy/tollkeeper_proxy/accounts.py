@@ -6,7 +6,7 @@ provider refused, or never got, used nothing and is known to have cost nothing.
 
 from typing import Final
 
-from tollkeeper.pricing import Usage
+from tollkeeper.pricing import Usage, price_of
 from tollkeeper_proxy.exchange import Exchange
 from tollkeeper_proxy.tokens import count_tokens
 
@@ -22,10 +22,19 @@ def account(exchange: Exchange) -> None:
         return
     if exchange.usage is None or exchange.usage.source == "estimated":
         exchange.usage = _usage(exchange)
+    _reprice(exchange)
     if exchange.usage is not None and exchange.price is not None:
         exchange.cost_nanousd = exchange.price.cost_nanousd(exchange.usage)
     elif exchange.usage is None and _known_free(exchange):
         exchange.cost_nanousd = 0
+
+
+def _reprice(exchange: Exchange) -> None:
+    """Take the price of the tier that really served, where the answer names one."""
+    summary, target = exchange.summary, exchange.target
+    if summary is not None and summary.service_tier and exchange.price and target is not None:
+        priced = price_of(target.provider, target.model, service_tier=summary.service_tier)
+        exchange.price = priced or exchange.price
 
 
 def _usage(exchange: Exchange) -> Usage | None:

@@ -110,7 +110,7 @@ class ProxyApp:
         for part in self._open_parts:
             await part.open()
         self._ready = True
-        self._warming = asyncio.create_task(asyncio.to_thread(tokens.warm))
+        self._warming = asyncio.create_task(asyncio.to_thread(_warm))
 
     def stop_being_ready(self) -> None:
         """Let the readiness probe send new callers elsewhere."""
@@ -235,6 +235,12 @@ def _state_path(url: str) -> Path:
     if path == url or not path:
         raise ConfigError("state.url: expected sqlite:///PATH; no other store is built in yet")
     return Path(path)
+
+
+def _warm() -> None:
+    """Load what is large and rarely first: the price table, then the token vocabulary."""
+    price_of("openai", "gpt-4o-mini")
+    tokens.warm()
 
 
 def _providers(around: Surroundings) -> dict[str, Provider]:

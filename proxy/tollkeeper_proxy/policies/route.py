@@ -4,12 +4,19 @@ It stands between the policies that edit text and those that need to know the ta
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 from tollkeeper.keys import is_virtual
 from tollkeeper.pricing import Price
 from tollkeeper_proxy.exchange import Exchange, Refusal
 from tollkeeper_proxy.routing.router import Router
 from tollkeeper_proxy.wire import Answer
+
+
+class PriceTable(Protocol):
+    """Looks up the price of a model at a provider; None when it is not known."""
+
+    def __call__(self, provider: str, model: str, *, service_tier: str = "") -> Price | None: ...
 
 
 class Route:
@@ -21,7 +28,7 @@ class Route:
         self,
         router: Router,
         *,
-        price_of: Callable[[str, str], Price | None],
+        price_of: PriceTable,
         draw: Callable[[], float],
     ) -> None:
         self._router = router
@@ -37,7 +44,9 @@ class Route:
             return target
         exchange.target = target
         request.limit_field = self._router.providers[target.provider].limit_field
-        exchange.price = self._price_of(target.provider, target.model)
+        exchange.price = self._price_of(
+            target.provider, target.model, service_tier=request.service_tier
+        )
         return self._without_credential(exchange, target.provider)
 
     def on_done(self, exchange: Exchange) -> None:

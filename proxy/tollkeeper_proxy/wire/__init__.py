@@ -53,6 +53,7 @@ class WireRequest(Protocol):
 
     model: str
     stream: bool
+    service_tier: str  # asked for, by the provider's name for it; "" where none is
     limit_field: str  # the target's name for a bound on the answer, should we have to set one
 
     def surfaces(self) -> Sequence[Surface]:

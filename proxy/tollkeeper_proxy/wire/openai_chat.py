@@ -4,7 +4,8 @@ Source: OpenAI API reference, ``POST /v1/chat/completions``. Fields we do not in
 through untouched; what we interpret must have the right type, or the caller hears which field.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 import orjson
@@ -12,16 +13,15 @@ import orjson
 from tollkeeper_proxy.errors import CallerError
 from tollkeeper_proxy.exchange import Refusal
 from tollkeeper_proxy.wire import Surface
+from tollkeeper_proxy.wire.json_doubts import doubts_of
+from tollkeeper_proxy.wire.json_texts import put, texts
 
-MAX_DEPTH: Final = 100  # a tool's schema is some ten levels deep; our own walk has its limits too
+MAX_DEPTH: Final = 100  # a tool's schema is some ten levels deep; orjson writes no more than 254
 
-# Strings that carry no free text: names of things, enumerations, encoded media.
-_NOT_TEXT: Final = frozenset(
-    {"model", "role", "type", "id", "tool_call_id", "detail", "service_tier", "reasoning_effort"}
-)
-_MEDIA: Final = frozenset({"data", "file_data"})  # base64 of input_audio and file parts
 _NOT_DECISIVE: Final = ("user", "stream_options", "metadata", "store", "safety_identifier")
-_WATCHED: Final = (b'"model"', b'"stream"', b'"stream_options"', b'"n"', b'"max_tokens"')
+# The key as we may find it by its bytes, and the escapes that could hide it from us elsewhere.
+_MODEL_KEY: Final = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*')
+_HIDDEN_LETTER: Final = re.compile(rb"\\u00[4-7]")
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "stream": (bool, type(None)),
     "n": (int, type(None)),
@@ -35,13 +35,17 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
 class ChatRequest:
     """One parsed chat completion request; implements ``WireRequest``."""
 
-    def __init__(self, body: bytes, document: dict[str, object]) -> None:
+    def __init__(self, body: bytes, document: dict[str, object], *, is_clear: bool) -> None:
+        """``is_clear``: no parser can read another request from ``body``."""
         self._body = body
         self._document = document
-        self._edited = _ambiguous(body)
+        self._edited = not is_clear
+        self._added_bytes = 0
         self.model = cast("str", document["model"])
         self.stream = document.get("stream") is True
         self.hides_usage = False
+        tier = document.get("service_tier")
+        self.service_tier = tier if isinstance(tier, str) else ""
         self.limit_field = "max_tokens"  # what OpenAI now calls max_completion_tokens, others not
 
     @property
@@ -50,22 +54,12 @@ class ChatRequest:
         return self._document
 
     def surfaces(self) -> Sequence[Surface]:
-        return [Surface(path, text) for path, text in _texts(self._document, "")]
+        return [Surface(path, text) for path, text in texts(self._document)]
 
     def replace(self, edits: Mapping[str, str]) -> None:
         for path, text in edits.items():
-            *parents, last = path.split(".")
-            node: object = self._document
-            for step in parents:
-                node = (
-                    node[int(step)]
-                    if isinstance(node, list)
-                    else cast("dict[str, object]", node)[_key(step)]
-                )
-            if isinstance(node, list):
-                node[int(last)] = text
-            else:
-                cast("dict[str, object]", node)[_key(last)] = text
+            put(self._document, path, text)
+            self._added_bytes += len(text.encode())
             self._edited = True
 
     def cap_output_tokens(self, limit: int) -> None:
@@ -80,14 +74,12 @@ class ChatRequest:
                 self._edited = True
 
     def output_token_limit(self) -> int | None:
-        for name in ("max_completion_tokens", "max_tokens"):
-            limit = self._document.get(name)
-            if isinstance(limit, int):
-                return limit * self._choices()
-        return None
+        named = (self._document.get(name) for name in ("max_completion_tokens", "max_tokens"))
+        limits = [limit for limit in named if isinstance(limit, int)]
+        return max(limits) * self._choices() if limits else None
 
     def input_size_bytes(self) -> int:
-        return len(self._body)
+        return len(self._body) + self._added_bytes
 
     def fingerprint(self) -> bytes:
         decisive = {
@@ -95,7 +87,7 @@ class ChatRequest:
         }
         wants_usage = self.stream and not self.hides_usage and self._asks_usage()
         decisive["\0usage"] = wants_usage
-        return _encoded(decisive, option=orjson.OPT_SORT_KEYS)
+        return orjson.dumps(decisive, option=orjson.OPT_SORT_KEYS)
 
     def ask_for_usage(self) -> None:
         """Ask the provider for a usage chunk on a stream; remember to hide it if we asked alone."""
@@ -111,18 +103,22 @@ class ChatRequest:
         document = {**self._document, "model": model}
         if self.hides_usage:
             document["stream_options"] = {**self._stream_options(), "include_usage": True}
-        return _encoded(document)
+        return orjson.dumps(document)
 
     def _spliced(self, model: str) -> bytes:
         """Change only the bytes that must change, so that numbers stay as the caller wrote them."""
         body = self._body
         if model != self.model:
+            keys = list(_MODEL_KEY.finditer(body))
             old = orjson.dumps(self.model)
-            before, name, after = body.partition(b'"model"')
-            gap, found, rest = after.partition(old)
-            if not found or gap.strip() != b":":
+            if (
+                len(keys) != 1
+                or _HIDDEN_LETTER.search(body)
+                or not body.startswith(old, keys[0].end())
+            ):
                 return self._rewritten(model)
-            body = before + name + gap + orjson.dumps(model) + rest
+            value = keys[0].end()
+            body = body[:value] + orjson.dumps(model) + body[value + len(old) :]
         if self.hides_usage:
             if "stream_options" in self._document:
                 return self._rewritten(model)
@@ -147,15 +143,23 @@ class ChatRequest:
 
 
 def parse_chat(body: bytes) -> ChatRequest:
-    """Return the request in ``body``; raises ``CallerError`` with what is wrong and where."""
+    """Return the request in ``body``; raises ``CallerError`` with what is wrong and where.
+
+    What two parsers could read as two requests is sent on as we understood it, or refused.
+    """
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise _bad(f"The body is not valid JSON: {error}", code="invalid_json") from error
     if not isinstance(document, dict):
         raise _bad("The body must be a JSON object.", code="invalid_json")
+    doubts = doubts_of(body, document, max_depth=MAX_DEPTH)
+    if doubts.too_deep:
+        raise _bad(f"The body is nested deeper than {MAX_DEPTH} levels.", code="invalid_json")
+    if doubts.has_huge_integer:
+        raise _bad("The body has an integer of more than 64 bits.", code="invalid_json")
     _check(document)
-    return ChatRequest(body, document)
+    return ChatRequest(body, document, is_clear=not doubts.repeats_a_key)
 
 
 def _check(document: dict[str, object]) -> None:
@@ -186,53 +190,3 @@ _JSON_NAMES: Final[dict[type, str]] = {
 
 def _bad(message: str, *, param: str | None = None, code: str = "invalid_value") -> CallerError:
     return CallerError(Refusal("parse", message, status=400, code=code, param=param))
-
-
-def _encoded(document: Mapping[str, object], option: int = 0) -> bytes:
-    """Return JSON; what cannot be written again was nested too deep to begin with."""
-    try:
-        return orjson.dumps(document, option=option)
-    except orjson.JSONEncodeError as error:
-        raise _bad(f"The body cannot be sent on: {error}", code="invalid_json") from error
-
-
-def _ambiguous(body: bytes) -> bool:
-    """Tell whether two parsers could read different requests from these bytes.
-
-    A key we act on that stands twice, or may hide behind an escape, is sent as we understood it.
-    """
-    return b"\\u00" in body or any(body.count(name) > 1 for name in _WATCHED)
-
-
-def _texts(node: object, path: str, depth: int = 0) -> Iterator[tuple[str, str]]:
-    if depth > MAX_DEPTH:
-        raise _bad(f"The body is nested deeper than {MAX_DEPTH} levels.", code="invalid_json")
-    for step, value in _children(node):
-        here = f"{path}.{step}" if path else step
-        if isinstance(value, str):
-            yield here, value
-        elif isinstance(value, (dict, list)):
-            yield from _texts(value, here, depth + 1)
-
-
-def _children(node: object) -> Iterable[tuple[str, object]]:
-    if isinstance(node, list):
-        return ((str(index), value) for index, value in enumerate(node))
-    pairs = node.items() if isinstance(node, dict) else ()
-    return (
-        (_step(key), value)
-        for key, value in pairs
-        if not (isinstance(value, str) and (key in _NOT_TEXT or _is_media(key, value)))
-    )
-
-
-def _is_media(key: str, value: str) -> bool:
-    return key in _MEDIA or (key == "url" and value.startswith("data:"))
-
-
-def _step(key: str) -> str:
-    return key.replace("~", "~0").replace(".", "~1")  # as JSON Pointer escapes, our separator
-
-
-def _key(step: str) -> str:
-    return step.replace("~1", ".").replace("~0", "~")
