@@ -1,8 +1,9 @@
 """``python -m tollkeeper_dashboard``: the verb without the command line's other verbs."""
 
-import typer
+import sys
 
+from tollkeeper.cli.program import run_verb
 from tollkeeper_dashboard.cli import dashboard
 
 if __name__ == "__main__":
-    typer.run(dashboard)
+    sys.exit(run_verb("dashboard", dashboard))

@@ -15,7 +15,8 @@ from tollkeeper_dashboard import format as shown
 from tollkeeper_dashboard.queries.overview import Moment, Spent
 from tollkeeper_dashboard.waterfall import Line
 
-HEIGHT: Final = 210
+PADDING: Final = {"top": 0, "left": 0, "right": 4, "bottom": 0}
+HEIGHT: Final = 260  # pixels, legend and axis included
 MOST_MODELS: Final = 6  # colours beyond these cannot be told apart; the rest is one group
 OTHER: Final = "other"
 BLUE: Final = "#4c8bf5"
@@ -91,9 +92,7 @@ def latency(moments: Sequence[Moment], step_s: int) -> Chart:
             text = shown.duration(value)
             rows.append({**_bucket(m.at, step_s), "value": seconds, "text": text, "series": name})
     axis = alt.Axis(title=None, tickCount=4, labelExpr=SECONDS)
-    base = alt.Chart(_values(rows)).mark_line(
-        interpolate="monotone", point=alt.OverlayMarkDef(size=18), strokeWidth=2
-    )
+    base = alt.Chart(_values(rows)).mark_line(point=alt.OverlayMarkDef(size=18), strokeWidth=2)
     chart: Chart = base.encode(
         x=_time(step_s, "middle"),
         y=alt.Y("value:Q", axis=axis),
@@ -103,7 +102,7 @@ def latency(moments: Sequence[Moment], step_s: int) -> Chart:
             alt.Tooltip("series:N"),
             alt.Tooltip("text:N", title="time"),
         ],
-    ).properties(height=HEIGHT)
+    ).properties(height=HEIGHT, padding=PADDING)
     return chart
 
 
@@ -143,7 +142,7 @@ def waterfall(lines: Sequence[Line], total_ns: int) -> Chart:
     texts = base.mark_text(align="left", dx=5, fontSize=11, color="#8a94a6").encode(
         x="to:Q", text="time:N"
     )
-    chart: Chart = (bars + texts).properties(height=alt.Step(LINE_HEIGHT))
+    chart: Chart = (bars + texts).properties(height=alt.Step(LINE_HEIGHT), padding=PADDING)
     return chart
 
 
@@ -200,18 +199,14 @@ def _bars(
     *,
     legend: bool = True,
 ) -> Chart:
-    order = {name: number for number, name in enumerate(colours)}
-    for row in rows:
-        row.setdefault("text", shown.count(int(row["value"])))
-        row["order"] = order.get(row["series"], 0)
     chart: Chart = (
-        alt.Chart(_values(rows))
-        .mark_bar(cornerRadius=1)
+        alt.Chart(_values(_stacked(rows)))
+        .mark_rect()
         .encode(
             x=_time(step_s, "from"),
             x2="to:T",
-            y=alt.Y("value:Q", axis=axis, stack="zero"),
-            order=alt.Order("order:Q"),
+            y=alt.Y("low:Q", axis=axis),
+            y2="high:Q",
             color=_colour(colours) if legend else alt.value(BLUE),
             tooltip=[
                 alt.Tooltip("when:N"),
@@ -219,9 +214,21 @@ def _bars(
                 alt.Tooltip("text:N", title="amount"),
             ],
         )
-        .properties(height=HEIGHT)
+        .properties(height=HEIGHT, padding=PADDING)
     )
     return chart
+
+
+def _stacked(rows: Sequence[Datum]) -> list[Datum]:
+    """Put the rows of each bucket on top of one another, in the order they come."""
+    tops: dict[int, float] = defaultdict(float)
+    stacked = []
+    for row in rows:
+        low = tops[row["from"]]
+        high = tops[row["from"]] = low + row["value"]
+        text = row.get("text") or shown.count(int(row["value"]))
+        stacked.append({**row, "low": low, "high": high, "text": text})
+    return stacked
 
 
 def _bucket(at: datetime, step_s: int) -> Datum:
@@ -250,7 +257,10 @@ def _time(step_s: int, field: str) -> alt.X:
 
 
 def _count_axis(rows: Sequence[Datum]) -> alt.Axis:
-    largest = max((row["value"] for row in rows), default=0)
+    tops: dict[int, int] = defaultdict(int)
+    for row in rows:
+        tops[row["from"]] += row["value"]
+    largest = max(tops.values(), default=0)
     return alt.Axis(title=None, tickCount=4, format="~s", tickMinStep=1 if largest < 10 else 0)
 
 
@@ -261,7 +271,9 @@ def _colour(
     return alt.Color(
         f"{field}:N",
         scale=alt.Scale(domain=names, range=[colours[name] for name in names]),
-        legend=alt.Legend(title=None, orient="top", symbolType="square", labelLimit=200),
+        legend=alt.Legend(
+            title=None, orient="top", symbolType="square", labelLimit=200, offset=6, padding=0
+        ),
     )
 
 

@@ -35,7 +35,7 @@ def show() -> None:
 
 
 def _pages(served: Served) -> None:
-    st.logo(WORDMARK, size="large", icon_image=ICON)
+    st.logo(WORDMARK, size="large")
     first = st.Page(
         lambda: _page(served, "Overview", lambda: overview.show(served.store, served.proxy_port)),
         title="Overview",

@@ -55,7 +55,8 @@ OPTIONS: Final[dict[str, object]] = {
     "server.maxUploadSize": 1,
     "server.runOnSave": False,
     "server.showEmailPrompt": False,
-    "theme.primaryColor": "#1f5fbf",
+    "theme.light.primaryColor": "#1f5fbf",
+    "theme.dark.primaryColor": "#6ea8fe",
 }
 
 

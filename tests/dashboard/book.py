@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from aiohttp import web
+
 from tollkeeper import semconv
 from tollkeeper.keys import Identity
 from tollkeeper_collector.content.rows import content_hash
@@ -71,7 +72,7 @@ class SaidIn:
     messages: Sequence[tuple[str, str, str]]
 
 
-def call(  # noqa: PLR0913  # one parameter per thing a test may want to say
+def call(  # one parameter per thing a test may want to say
     number: int,
     at: datetime,
     *,
@@ -145,7 +146,17 @@ class Author:
             digest = content_hash(span.tenant, text)
             size = len(text.encode())
             calls.append(
-                [span.tenant, span.at, span.trace_id, span.span_id, kind, number, role, digest, size]
+                [
+                    span.tenant,
+                    span.at,
+                    span.trace_id,
+                    span.span_id,
+                    kind,
+                    number,
+                    role,
+                    digest,
+                    size,
+                ]
             )
             texts.append([span.tenant, span.at.date(), digest, text])
         self._client.insert(

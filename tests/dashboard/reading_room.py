@@ -14,6 +14,7 @@ from typing import Self
 
 from tests.dashboard.book import SYSTEM_KEY, SaidIn, Written, packed
 from tests.equipment.places import REPOSITORY
+
 from tollkeeper_dashboard.client import SqlClient
 
 AT_ONCE = 300  # spans: the endpoint takes half a megabyte

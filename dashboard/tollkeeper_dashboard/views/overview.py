@@ -130,6 +130,7 @@ def _table(store: Asks, scope: Scope) -> None:
         st.dataframe(
             table(parts, dimension),
             hide_index=True,
+            placeholder=shown.UNKNOWN,
             width="stretch",
             column_config={
                 "name": st.column_config.TextColumn(dimension.capitalize(), width="medium"),
@@ -152,7 +153,7 @@ def table(parts: list[Part], dimension: Dimension) -> Table:
     return {
         "name": [part.name or NAMELESS[dimension] for part in parts],
         "requests": [part.sums.requests for part in parts],
-        "cost": [float(part.sums.cost_usd) for part in parts],
+        "cost": [_dollars(part.sums) for part in parts],
         "unpriced": [part.sums.unpriced for part in parts],
         "input": [part.sums.input_tokens for part in parts],
         "output": [part.sums.output_tokens for part in parts],
@@ -162,6 +163,11 @@ def table(parts: list[Part], dimension: Dimension) -> Table:
         "p50": [_milliseconds(part.sums.p50_ns) for part in parts],
         "p95": [_milliseconds(part.sums.p95_ns) for part in parts],
     }
+
+
+def _dollars(sums: Sums) -> float | None:
+    """Return what is known of the cost, None where nothing is: never a 0 nobody knows of."""
+    return None if sums.unpriced and sums.cost_usd == 0 else float(sums.cost_usd)
 
 
 def _percent(part: int, whole: int) -> float:

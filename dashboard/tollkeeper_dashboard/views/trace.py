@@ -170,8 +170,8 @@ def _facts(title: str, facts: Sequence[tuple[str, str]]) -> None:
         width="stretch",
         height="content" if len(facts) <= MOST_ROWS else TABLE_HEIGHT,
         column_config={
-            "what": st.column_config.TextColumn("Name", width="small"),
-            "value": st.column_config.TextColumn("Value", width="large"),
+            "what": st.column_config.TextColumn("Name", width="medium"),
+            "value": st.column_config.TextColumn("Value", width="medium"),
         },
     )
 

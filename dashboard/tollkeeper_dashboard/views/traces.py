@@ -21,6 +21,7 @@ FATES: Final[dict[Fate, str]] = {
     "cached": "From cache",
 }
 Table = Mapping[str, Sequence[datetime | str | float | None]]
+TABLE_HEIGHT: Final = 620  # pixels
 PREVIEW_CHARACTERS: Final = 160
 
 
@@ -73,18 +74,18 @@ def _table(found: Sequence[Call]) -> str:
         table(found),
         hide_index=True,
         width="stretch",
-        height="auto",
+        height=TABLE_HEIGHT,
         on_select="rerun",
         selection_mode="single-row",
         key=f"calls-{st.session_state.get('visit', 0)}",
         column_config={
             "at": st.column_config.DatetimeColumn("Time (UTC)", format="YYYY-MM-DD HH:mm:ss"),
-            "outcome": st.column_config.TextColumn("Outcome", width="small"),
+            "outcome": st.column_config.TextColumn("Outcome", width=130),
             "model": st.column_config.TextColumn("Model", width="medium"),
             "prompt": st.column_config.TextColumn("Prompt", width="large"),
-            "key": st.column_config.TextColumn("Key", width="small"),
-            "user": st.column_config.TextColumn("User", width="small"),
-            "time": st.column_config.NumberColumn("Time", format="%.0f ms"),
+            "key": st.column_config.TextColumn("Key", width=110),
+            "user": st.column_config.TextColumn("User", width=110),
+            "time": st.column_config.NumberColumn("Duration", format="%.0f ms"),
             "input": st.column_config.NumberColumn("In", format="localized"),
             "output": st.column_config.NumberColumn("Out", format="localized"),
             "cost": st.column_config.TextColumn("Cost", width="small"),
