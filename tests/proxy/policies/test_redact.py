@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from tests.proxy.exchanges import chat, exchange
@@ -27,7 +27,13 @@ class BrokenDetector(Detector):
     def suspects(self, text: str) -> list[Stretch]:
         raise RuntimeError("scratch space in use")
 
-    def examine(self, text: str, stretches: Sequence[Stretch]) -> list[Finding]:
+    def examine(
+        self,
+        text: str,
+        stretches: Sequence[Stretch],
+        *,
+        out_of_time: Callable[[], bool] = lambda: False,
+    ) -> list[Finding]:
         raise RuntimeError("scratch space in use")
 
     def find_between(self, text: str, start: int, end: int) -> list[Finding]:
@@ -177,6 +183,14 @@ async def test_an_answer_passes_whole_when_the_detector_fails_and_that_is_allowe
 async def test_the_stored_copy_is_masked_whatever_the_mode() -> None:
     policy = await opened(PiiSettings(mode="off"))
     assert policy.redact_text("I am jo@example.com") == "I am [EMAIL_ADDRESS]"
+
+
+async def test_a_stored_copy_of_endless_suspects_is_made_in_bounded_time() -> None:
+    policy = await opened(PiiSettings(mode="off"))
+    stored = policy.redact_text("call (212) 555-0198 or " * 5000 + "the end")
+    assert stored.startswith("call [PHONE_NUMBER] or call [PHONE_NUMBER] or")
+    assert stored.endswith("[UNEXAMINED] the end")
+    assert "555" not in stored
 
 
 def test_an_unknown_entity_is_said_at_start() -> None:
