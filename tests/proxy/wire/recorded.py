@@ -48,3 +48,9 @@ def documents(stream: bytes) -> list[dict[str, Any]]:
     values = [line.removeprefix("data:").strip() for line in lines if line.startswith("data:")]
     parsed = [json.loads(value) for value in values if value and value != "[DONE]"]
     return [each for each in parsed if isinstance(each, dict)]
+
+
+@cache
+def requests() -> tuple[Interaction, ...]:
+    """Return every recorded chat completion request that names a model."""
+    return tuple(each for each in chat_interactions() if b'"model"' in each.request_body)

@@ -166,8 +166,8 @@ def test_editing_and_hiding_go_together() -> None:
 
 @pytest.mark.parametrize("place", range(0, len(STREAM), 7))
 def test_a_stream_that_breaks_off_is_not_finished(place: int) -> None:
-    for options in ({}, {"hide_usage": True}, {"open_editor": WordEditor}):
-        relay = StreamRelay(**options)  # type: ignore[arg-type]  # one table for all options
+    for option in options():
+        relay = StreamRelay(**option)
         out = relayed(relay, [STREAM[:place]])
         says_end = EVENTS[-3].rstrip() in STREAM[:place]
         assert relay.fold.finished == says_end
@@ -177,8 +177,8 @@ def test_a_stream_that_breaks_off_is_not_finished(place: int) -> None:
 def test_an_error_inside_a_stream_passes_and_is_noted() -> None:
     error = b'data: {"error":{"message":"overloaded","code":"overloaded_error"}}\n\n'
     stream = EVENTS[0] + EVENTS[1] + error
-    for options in ({}, {"hide_usage": True}, {"open_editor": WordEditor}):
-        relay = StreamRelay(**options)  # type: ignore[arg-type]  # one table for all options
+    for option in options():
+        relay = StreamRelay(**option)
         out = relayed(relay, [stream])
         assert recorded.documents(out)[-1] == json.loads(error.removeprefix(b"data: "))
         assert relay.fold.summary().error_type == "overloaded_error"
