@@ -90,9 +90,7 @@ def _apply(handle: Connection, fields: dict[str, str]) -> None:
         handle.query(f"SET {name} = '{value}'")
 
 
-def _run(
-    handle: Connection, sql: str, data: bytes, fields: dict[str, str]
-) -> web.Response:
+def _run(handle: Connection, sql: str, data: bytes, fields: dict[str, str]) -> web.Response:
     if data:
         with tempfile.NamedTemporaryFile() as file:
             file.write(data)
