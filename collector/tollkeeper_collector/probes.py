@@ -1,23 +1,22 @@
-"""What machines ask the OTLP port: alive, ready, healthy, and the counts as Prometheus text.
+"""What machines ask the OTLP port: alive, ready, healthy, and the counts.
 
 No key is needed, so nothing here names a tenant, a key, a path or a setting.
 """
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import orjson
 from aiohttp import web
 
+from tollkeeper_collector import metrics_page
 from tollkeeper_collector.inserter import Inserter
 from tollkeeper_collector.journal import Journal
 from tollkeeper_collector.receiver.intake import Intake
-from tollkeeper_collector.tally import SIGNALS, Tally
+from tollkeeper_collector.tally import Tally
 
-Sample = tuple[Mapping[str, str], int]
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -56,54 +55,18 @@ class Probes:
 
     async def metrics(self) -> web.Response:
         """Answer all counts."""
-        return web.Response(
-            body="".join(self._families()).encode(), headers={"Content-Type": METRICS_TYPE}
+        counts = metrics_page.Counts(
+            records=self.tally.counts(),
+            waiting=self.journal.waiting(),
+            requests=Counter(self.answered),
+            in_flight=self.intake.in_flight,
+            journal_bytes=self.journal.size_bytes,
+            journal_damaged=self.journal.damaged,
+            store_failures=self.inserter.failures,
+            store_up=self.inserter.store_down_since_s is None,
         )
-
-    def _families(self) -> Iterator[str]:
-        counts = self.tally.counts()
-        for outcome in sorted({key[0] for key in counts}):
-            yield _family(
-                f"tollkeeper_collector_{outcome}_records_total",
-                "counter",
-                [
-                    ({"signal": signal, "reason": reason}, count)
-                    for (kind, signal, reason), count in counts.items()
-                    if kind == outcome
-                ],
-            )
-        waiting = self.journal.waiting()
-        yield _family(
-            "tollkeeper_collector_waiting_records",
-            "gauge",
-            [({"signal": name}, waiting[number]) for number, name in enumerate(SIGNALS)],
-        )
-        yield _family(
-            "tollkeeper_collector_requests_total",
-            "counter",
-            [({"status": str(status)}, count) for status, count in self.answered.items()],
-        )
-        since_s = self.inserter.store_down_since_s
-        for name, kind, value in (
-            ("in_flight_requests", "gauge", self.intake.in_flight),
-            ("journal_bytes", "gauge", self.journal.size_bytes),
-            ("journal_damaged_total", "counter", self.journal.damaged),
-            ("store_failures_total", "counter", self.inserter.failures),
-            ("store_up", "gauge", int(since_s is None)),
-        ):
-            yield _family(f"tollkeeper_collector_{name}", kind, [({}, value)])
-
-
-def _family(name: str, kind: str, samples: list[Sample]) -> str:
-    lines = [f"# TYPE {name} {kind}"]
-    for labels, value in samples:
-        named = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items() if text)
-        lines.append(f"{name}{{{named}}} {value}" if named else f"{name} {value}")
-    return "\n".join(lines) + "\n"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+        body = metrics_page.page(counts).encode()
+        return web.Response(body=body, headers={"Content-Type": METRICS_TYPE})
 
 
 def _text(status: int, text: str) -> web.Response:

@@ -2,6 +2,7 @@ import gzip
 import json
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from backports import zstd
@@ -105,8 +106,9 @@ def test_the_tenant_is_the_credentials(bench: ReceiverBench) -> None:
     bench.post("/v1/traces", trace_body(1, resource=claim))
     bench.post("/v1/traces", trace_body(2, resource=claim), Authorization="Bearer tk-other")
     bench.post("/v1/traces", trace_body(3, resource=claim), Authorization=f"Bearer {SYSTEM_KEY}")
-    tenants = [chunk.shared["ResourceAttributes"] for chunk in journalled(bench)]
-    assert [t["tollkeeper.tenant.id"] for t in tenants] == ["t1", "t2", "victim"]  # type: ignore[index]
+    resources: list[Any] = [chunk.shared["ResourceAttributes"] for chunk in journalled(bench)]
+    tenants = [resource["tollkeeper.tenant.id"] for resource in resources]
+    assert tenants == ["t1", "t2", "victim"]
 
 
 def test_keys_that_cannot_be_checked_mean_later(bench: ReceiverBench) -> None:
