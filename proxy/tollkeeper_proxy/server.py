@@ -27,8 +27,8 @@ from tollkeeper_proxy.wire.openai_errors import error_body
 Headers = list[tuple[str, str]]
 
 _SLOW_HEAD: Final = (
-    b"HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\n"
-    b"Content-Length: %d\r\nConnection: close\r\n\r\n"
+    "HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\n"
+    "Connection: close\r\n{headers}Content-Length: {size}\r\n\r\n"
 )
 
 
@@ -74,7 +74,9 @@ class Server:
         path = request.raw_path.partition("?")[0]
         exchange = open_exchange(request, method, path)
         sink = HttpSink(request)
-        refusal = refuse_framing(request.raw_headers, http_1_0=request.version < (1, 1))
+        refusal = _another_http(request.version) or refuse_framing(
+            request.raw_headers, http_1_0=request.version < (1, 1)
+        )
         endpoint = refusal or self._routes.find(method, path)
         body = b"" if isinstance(endpoint, Refusal) else await self._body(request)
         if isinstance(endpoint, Refusal):
@@ -142,6 +144,11 @@ class Connection(RequestHandler):
         self._head_timeout_s = head_timeout_s
         self._head_timer: asyncio.TimerHandle | None = None
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        # From here on, for the first bytes may come before anybody waits for a request.
+        self._head_timer = self._loop.call_later(self._head_timeout_s, self._head_too_slow)
+
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self._messages or self._request_in_progress:
@@ -191,7 +198,9 @@ class Connection(RequestHandler):
         self._emit(exchange)
         body = error_body(refusal)
         if self.transport is not None:
-            self.transport.write(_SLOW_HEAD % len(body) + body)
+            headers = "".join(f"{name}: {value}\r\n" for name, value in answer_headers(exchange))
+            head = _SLOW_HEAD.format(headers=headers, size=len(body))
+            self.transport.write(head.encode() + body)
         self.force_close()
 
 
@@ -268,6 +277,14 @@ def _unread_exchange() -> Exchange:
         started_unix_ns=time.time_ns(),
         started_s=time.monotonic(),
     )
+
+
+def _another_http(version: tuple[int, int]) -> Refusal | None:
+    """Return why a version is refused: a connection cannot speak another major one (RFC 9110)."""
+    if version[0] == 1:
+        return None
+    message = "Only HTTP/1.1 is spoken here."
+    return Refusal("framing", message, status=505, code="http_version_not_supported")
 
 
 def _malformed(status: int, exc: BaseException | None) -> Refusal:
