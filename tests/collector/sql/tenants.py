@@ -1,4 +1,4 @@
-"""Rows of two tenants in every table: alpha's say 1, rival's say a word that alpha must never read."""
+"""Rows of two tenants in every table: alpha's say 1, the other's a word alpha must never read."""
 
 from tests.collector.store.spans import NOON_NS, SECOND_NS, Span, block, call
 
