@@ -23,6 +23,7 @@ from tollkeeper_proxy.ledger.flush import WalFile
 log = logging.getLogger(__name__)
 
 GROUP_SIZE = 512  # a transaction stays far under the other workers' patience for the lock
+CATCH_UP_SIZE = 2_000  # settlements that waited for the store, booked with each group after
 REAP_INTERVAL_S = 5.0
 RETRY_S = 0.2
 SETTLE_LINGER_S = 0.005  # a lone settlement need not cost a transaction of its own
@@ -53,9 +54,6 @@ class _Group:
         else:
             self.entries.append(entry)
 
-    def settlements(self) -> list[Settlement]:
-        return [entry for entry in self.entries if isinstance(entry, Settlement)]
-
 
 class SqliteLedger:
     """The ledger of one worker process; any number of them share the file."""
@@ -66,7 +64,7 @@ class SqliteLedger:
         self._entries: deque[_Waiting | Settlement] = deque()
         self._bell: SimpleQueue[bool] = SimpleQueue()  # rings True to work, False to close
         self._ring_due = False
-        self._backlog: deque[Settlement] = deque(maxlen=BACKLOG_LIMIT)
+        self._backlog: deque[Settlement] = deque()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reap_at_s = 0.0
@@ -122,17 +120,26 @@ class SqliteLedger:
         try:
             closing = False
             while not closing:
-                group = self._collect(wal)
-                closing = group.closing
-                self._attend(connection, group, wal)
-                self._reap(connection)
-                wal.flush_when_due()
-            wal.flush()
+                closing = self._work_once(connection, wal)
         finally:
             if self._backlog:
                 log.error("the ledger closed with %d settlements not booked", len(self._backlog))
             wal.close()
             connection.close()
+
+    def _work_once(self, connection: sqlite3.Connection, wal: WalFile) -> bool:
+        """Book what waits and do the chores; return whether it was the last time."""
+        group = self._collect(wal)
+        self._attend(connection, group, wal)
+        self._reap(connection)
+        try:
+            if group.closing:
+                wal.flush()
+            else:
+                wal.flush_when_due()
+        except OSError:
+            log.exception("the ledger could not be flushed to disk")
+        return group.closing
 
     def _collect(self, wal: WalFile) -> _Group:
         group = _Group()
@@ -149,42 +156,39 @@ class SqliteLedger:
         return group
 
     def _attend(self, connection: sqlite3.Connection, group: _Group, wal: WalFile) -> None:
-        entries = [*self._backlog, *group.entries]
+        portion = len(self._backlog) if group.closing else CATCH_UP_SIZE
+        waited = [self._backlog.popleft() for _ in range(min(len(self._backlog), portion))]
+        entries = [*waited, *group.entries]
         if not entries:
             return
-        settlements = [*self._backlog, *group.settlements()]
-        self._backlog.clear()
-        outcome: Sequence[Verdict | LedgerDown]
+        outcomes = self._book(connection, entries)
+        if any(isinstance(entry, Settlement) for entry in entries):
+            wal.mark_unflushed()
+        self._answer(list(zip(group.futures, outcomes, strict=True)))
+
+    def _book(
+        self, connection: sqlite3.Connection, entries: Sequence[Ask | Settlement]
+    ) -> Sequence[Verdict | LedgerDown]:
+        """Return one outcome per ask; keeps the settlements that could not be written yet."""
         try:
-            outcome = transaction.book(connection, entries, self._clock())
+            return transaction.book(connection, entries, self._clock())
         except sqlite3.Error as error:
             log.warning("the ledger cannot be written: %s", error)
-            outcome = [LedgerDown(str(error)) for _ in group.futures]
-            self._keep(settlements)
+            self._keep([entry for entry in entries if isinstance(entry, Settlement)])
+            return [LedgerDown(str(error)) for entry in entries if isinstance(entry, Ask)]
         except Exception:  # the loop's seam: a fault of ours must not stop all accounting
-            log.exception("the ledger refused a group of %d entries", len(entries))
-            outcome = [LedgerDown("internal fault") for _ in group.futures]
-            self._book_singly(connection, settlements)
-        if settlements:
-            wal.mark_unflushed()
-        self._answer(list(zip(group.futures, outcome, strict=True)))
+            if len(entries) > 1:  # one of them is to blame; the others must not suffer
+                return [each for entry in entries for each in self._book(connection, [entry])]
+            log.exception("the ledger cannot book %s", entries[0].reservation_id)
+            if isinstance(entries[0], Ask):
+                return [LedgerDown("the request cannot be booked")]
+            self.dropped_settlements += 1
+            return []
 
     def _keep(self, settlements: list[Settlement]) -> None:
-        excess = max(0, len(settlements) - BACKLOG_LIMIT)
+        excess = max(0, len(self._backlog) + len(settlements) - BACKLOG_LIMIT)
         self.dropped_settlements += excess
         self._backlog.extend(settlements[excess:])
-
-    def _book_singly(
-        self, connection: sqlite3.Connection, settlements: Sequence[Settlement]
-    ) -> None:
-        for settlement in settlements:
-            try:
-                transaction.book(connection, [settlement], self._clock())
-            except sqlite3.Error:
-                self._keep([settlement])
-            except Exception:  # the loop's seam: this one entry cannot be booked, by no retry
-                self.dropped_settlements += 1
-                log.exception("settlement %s cannot be booked", settlement.reservation_id)
 
     def _reap(self, connection: sqlite3.Connection) -> None:
         now_s = time.monotonic()

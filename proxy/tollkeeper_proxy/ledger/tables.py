@@ -52,21 +52,22 @@ FROM budget_accounts WHERE (account, window) IN
 """
 _SAVE_BALANCES = (
     "INSERT INTO budget_accounts VALUES",
-    """ON CONFLICT DO UPDATE SET spent_nanousd = excluded.spent_nanousd,
+    """ON CONFLICT (account, window) DO UPDATE SET spent_nanousd = excluded.spent_nanousd,
                                  held_nanousd = excluded.held_nanousd""",
 )
 _SAVE_HOLDS = (
     "INSERT INTO budget_holds VALUES",
-    """ON CONFLICT DO UPDATE SET amount_nanousd = excluded.amount_nanousd,
+    """ON CONFLICT (reservation_id) DO UPDATE SET amount_nanousd = excluded.amount_nanousd,
        expires_at_s = excluded.expires_at_s, expired = excluded.expired""",
 )
 _DROP_HOLDS = "DELETE FROM budget_holds WHERE reservation_id IN (SELECT value FROM json_each(?))"
 # A request the reaper gave up for lost may still report: then its line is made whole.
 _SAVE_LINES = (
     "INSERT INTO ledger_lines VALUES",
-    """ON CONFLICT DO UPDATE SET tenant_id = excluded.tenant_id, provider = excluded.provider,
-       model = excluded.model, input_tokens = excluded.input_tokens,
-       output_tokens = excluded.output_tokens, cache_read_tokens = excluded.cache_read_tokens,
+    """ON CONFLICT (id) DO UPDATE SET
+       tenant_id = excluded.tenant_id, provider = excluded.provider, model = excluded.model,
+       input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
+       cache_read_tokens = excluded.cache_read_tokens,
        cache_write_tokens = excluded.cache_write_tokens,
        reasoning_tokens = excluded.reasoning_tokens, usage_source = excluded.usage_source,
        charged_nanousd = excluded.charged_nanousd, cost_nanousd = excluded.cost_nanousd,

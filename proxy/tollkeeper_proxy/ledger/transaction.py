@@ -76,7 +76,7 @@ def _begin(connection: sqlite3.Connection) -> None:
         try:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            busy = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # also during recovery
             if not busy or time.monotonic() >= deadline_s:
                 raise
             time.sleep(LOCK_PAUSE_S)

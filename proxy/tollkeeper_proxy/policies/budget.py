@@ -8,11 +8,11 @@ import random
 import time
 from asyncio import CancelledError
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Protocol
 
 from tollkeeper.keys import Identity
-from tollkeeper.pricing import NANO_PER_USD, Price
+from tollkeeper.pricing import NANO_PER_USD, Price, Usage
 from tollkeeper_proxy.exchange import Exchange, Refusal, Target
 from tollkeeper_proxy.ledger.entries import (
     LARGEST_NANOUSD,
@@ -118,8 +118,9 @@ class BudgetPolicy:
                 self._ledger.settle(Settlement(exchange.reservation_id))
             return
         reservation_id = exchange.reservation_id or _fresh_id(self._clock())
-        charge = exchange.cost_nanousd if exchange.reservation_id else 0
-        self._ledger.settle(Settlement(reservation_id, charge, _line(exchange)))
+        line = _line(exchange)
+        charge = line.cost_nanousd if exchange.reservation_id else 0
+        self._ledger.settle(Settlement(reservation_id, charge, line))
 
     async def _hold(self, ask: Ask) -> Granted | Denied | None:
         """Return the ledger's verdict, None when it has none; leaves no hold when cancelled."""
@@ -161,6 +162,7 @@ def _estimate(request: WireRequest, price: Price | None) -> Estimate | None:
 def _line(exchange: Exchange) -> LedgerLine:
     identity = exchange.identity
     target = exchange.attempts[-1].target if exchange.attempts else exchange.target
+    usage, cost = exchange.usage, exchange.cost_nanousd
     return LedgerLine(
         request_id=exchange.request_id,
         key_id=identity.key_id if identity else "",
@@ -168,9 +170,27 @@ def _line(exchange: Exchange) -> LedgerLine:
         provider=target.provider if target else "",
         model=target.model if target else "",
         outcome=exchange.outcome,
-        usage=exchange.usage,
-        cost_nanousd=exchange.cost_nanousd,
+        usage=usage if usage is None else _bounded(usage),
+        cost_nanousd=cost if cost is None else _sane(cost),
     )
+
+
+def _bounded(usage: Usage) -> Usage:
+    """Keep what a provider claims within what the ledger's integers can hold."""
+    if all(0 <= count <= LARGEST_NANOUSD for count in astuple(usage)[:-1]):
+        return usage
+    return Usage(
+        _sane(usage.input_tokens),
+        _sane(usage.output_tokens),
+        _sane(usage.cache_read_tokens),
+        _sane(usage.cache_write_tokens),
+        _sane(usage.reasoning_tokens),
+        source=usage.source,
+    )
+
+
+def _sane(count: int) -> int:
+    return min(max(count, 0), LARGEST_NANOUSD)
 
 
 def _fresh_id(now_s: float) -> str:

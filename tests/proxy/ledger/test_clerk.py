@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tollkeeper.pricing import Usage
-from tollkeeper_proxy.ledger import clerk, transaction
+from tollkeeper_proxy.ledger import clerk, flush, tables, transaction
 from tollkeeper_proxy.ledger.clerk import SqliteLedger
 from tollkeeper_proxy.ledger.entries import (
     Account,
@@ -122,9 +122,13 @@ async def test_one_entry_that_cannot_be_booked_does_not_stop_the_others(
     poison = LedgerLine("\ud800", "k1", "t1", "demo", "x", "complete")  # not encodable
     ledger.settle(Settlement("p", 0, poison))
     ledger.settle(Settlement("q", 0, LINE))
-    with pytest.raises(LedgerDown):
-        await ledger.reserve(ask("r1"))
+    bad = Ask("b", ACCOUNT, poison, 1000, 100, 1, 60.0)
+    good, refused = await asyncio.gather(
+        ledger.reserve(ask("r1")), ledger.reserve(bad), return_exceptions=True
+    )
     await ledger.close()
+    assert good == Granted(100, 900)
+    assert isinstance(refused, LedgerDown)
     assert rows(tmp_path, "SELECT id FROM ledger_lines") == [("q",)]
     assert ledger.dropped_settlements == 1
 
@@ -156,3 +160,65 @@ async def test_the_reaper_frees_what_nobody_settled(
     await opened.close()
     query = "SELECT id, outcome, cost_nanousd FROM ledger_lines"
     assert rows(tmp_path, query) == [("r1", "lost", None)]
+
+
+async def test_a_full_disk_refuses_asks_and_keeps_settlements_until_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections: list[sqlite3.Connection] = []
+
+    def connect_and_note(path: Path) -> sqlite3.Connection:
+        connections.append(real_connect(path))
+        return connections[-1]
+
+    real_connect = tables.connect
+    monkeypatch.setattr(tables, "connect", connect_and_note)
+    ledger = SqliteLedger(tmp_path / "state.db")
+    await ledger.open()
+    await ledger.reserve(ask("r1", 100))
+    (pages,) = connections[0].execute("PRAGMA page_count").fetchone()
+    connections[0].execute(f"PRAGMA max_page_count = {pages}")
+    long_line = LedgerLine("r", "k1", "t1", "demo", "m" * 50_000, "complete")
+    ledger.settle(Settlement("r1", 42, long_line))
+    with pytest.raises(LedgerDown, match="full"):
+        await ledger.reserve(ask("r2"))
+    connections[0].execute(f"PRAGMA max_page_count = {pages + 1000}")
+    assert await ledger.reserve(ask("r3", 958, minimum=958)) == Granted(958, 0)
+    await ledger.close()
+
+
+async def test_a_flush_that_fails_is_no_end_of_the_ledger(
+    ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_: int) -> None:
+        raise OSError("I/O error")
+
+    monkeypatch.setattr(flush.os, "fdatasync", failing)
+    monkeypatch.setattr(flush, "INTERVAL_S", 0.0)
+    for number in range(5):
+        ledger.settle(Settlement(f"s{number}", 0, LINE))
+        assert isinstance(await ledger.reserve(ask(f"r{number}", 1)), Granted)
+
+
+async def test_what_waited_long_is_booked_in_portions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clerk, "CATCH_UP_SIZE", 10)
+    monkeypatch.setattr(clerk, "RETRY_S", 0.001)
+    monkeypatch.setattr(transaction, "LOCK_PATIENCE_S", 0.01)
+    ledger = SqliteLedger(tmp_path / "state.db")
+    await ledger.open()
+    blocker = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    for number in range(95):
+        ledger.settle(Settlement(f"s{number:02}", 0, LINE))
+    with pytest.raises(LedgerDown):
+        await ledger.reserve(ask("r1"))
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    for _ in range(500):
+        await asyncio.sleep(0.01)
+        if rows(tmp_path, "SELECT count(*) FROM ledger_lines") == [(95,)]:
+            break
+    await ledger.close()
+    assert rows(tmp_path, "SELECT count(*) FROM ledger_lines") == [(95,)]

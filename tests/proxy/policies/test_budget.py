@@ -17,6 +17,7 @@ from tollkeeper.pricing import Usage, price_of
 from tollkeeper_proxy.exchange import Exchange, Refusal, Target
 from tollkeeper_proxy.ledger import transaction
 from tollkeeper_proxy.ledger.clerk import SqliteLedger
+from tollkeeper_proxy.ledger.entries import LARGEST_NANOUSD
 from tollkeeper_proxy.policies.budget import (
     LEAST_OUTPUT_TOKENS,
     UNBOUNDED_OUTPUT_TOKENS,
@@ -264,6 +265,18 @@ async def test_two_requests_with_the_callers_same_id_are_held_and_charged_apart(
         policy.on_done(twin)
     assert await balance(ledger, tmp_path) == (10, 0)
     assert len(lines(tmp_path)) == 2
+
+
+async def test_what_a_provider_claims_beyond_all_sense_still_settles(
+    policy: BudgetPolicy, ledger: SqliteLedger, tmp_path: Path
+) -> None:
+    opened = exchange(identity=member(10**12))
+    await policy.on_request(opened)
+    dispatched(opened).cost_nanousd = 10**30
+    opened.usage = Usage(input_tokens=10**25, output_tokens=-5)
+    policy.on_done(opened)
+    spent, held = await balance(ledger, tmp_path)
+    assert (spent, held) == (LARGEST_NANOUSD, 0)
 
 
 @given(
