@@ -18,14 +18,11 @@ from tollkeeper.config import Environment, Places
 from tollkeeper.errors import ConfigError
 from tollkeeper.logs import Log
 from tollkeeper.pricing import price_of
-from tollkeeper_proxy import tokens
+from tollkeeper_proxy.accounts import tokens
 from tollkeeper_proxy.cache.store import SqliteAnswers
-from tollkeeper_proxy.chat import ChatCompletions
 from tollkeeper_proxy.control_keys import ControlKeys
 from tollkeeper_proxy.exchange import Exchange
-from tollkeeper_proxy.forward import Forwarder
 from tollkeeper_proxy.ledger.clerk import SqliteLedger
-from tollkeeper_proxy.models import ModelList
 from tollkeeper_proxy.pipeline import Pipeline
 from tollkeeper_proxy.policies import Policy
 from tollkeeper_proxy.policies.budget import BudgetPolicy
@@ -34,10 +31,12 @@ from tollkeeper_proxy.policies.identify import IdentifyPolicy
 from tollkeeper_proxy.policies.redact import RedactPolicy
 from tollkeeper_proxy.policies.route import Route
 from tollkeeper_proxy.policies.screen import ScreenPolicy
-from tollkeeper_proxy.probes import Metrics, Probe
+from tollkeeper_proxy.routes.chat import ChatCompletions
+from tollkeeper_proxy.routes.models import ModelList
+from tollkeeper_proxy.routes.probes import Metrics, Probe
 from tollkeeper_proxy.routing.providers import Provider, ProviderConfigError, configured_providers
 from tollkeeper_proxy.routing.router import Router
-from tollkeeper_proxy.server import ConnectionFactory, Endpoint, Routes, Server
+from tollkeeper_proxy.server.http import ConnectionFactory, Endpoint, Routes, Server
 from tollkeeper_proxy.settings import ProviderSettings, ProxySettings
 from tollkeeper_proxy.telemetry.destination import Destination, otlp_head
 from tollkeeper_proxy.telemetry.exporter import SpanExporter
@@ -46,6 +45,7 @@ from tollkeeper_proxy.telemetry.spans import SpanMaker
 from tollkeeper_proxy.telemetry.spool import Spool
 from tollkeeper_proxy.upstream import Origin
 from tollkeeper_proxy.upstream.demo import DemoUpstream
+from tollkeeper_proxy.upstream.forward import Forwarder
 from tollkeeper_proxy.upstream.http import HttpUpstream
 from tollkeeper_proxy.upstream.pool import ConnectionPool
 

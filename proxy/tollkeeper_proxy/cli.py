@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tollkeeper.config import Environment, Flags
-from tollkeeper_proxy.serving import run_worker
+from tollkeeper_proxy.server.worker import run_worker
 
 
 def proxy(

@@ -12,8 +12,8 @@ from typing import Final
 import orjson
 
 from tollkeeper import semconv as names
-from tollkeeper_proxy.answer_headers import usd
 from tollkeeper_proxy.exchange import Attempt, Exchange
+from tollkeeper_proxy.routes.answer_headers import usd
 from tollkeeper_proxy.wire.openai_chat import ChatRequest
 from tollkeeper_proxy.wire.openai_messages import input_messages, output_messages, tool_definitions
 

@@ -15,12 +15,12 @@ from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
-from tollkeeper_proxy.answer_headers import answer_headers, refusal_headers
-from tollkeeper_proxy.caller import caller_of, trace_of
-from tollkeeper_proxy.chat import Sink
 from tollkeeper_proxy.exchange import Exchange, Refusal
-from tollkeeper_proxy.framing import refuse_framing
-from tollkeeper_proxy.http_sink import HttpSink
+from tollkeeper_proxy.routes.answer_headers import answer_headers, refusal_headers
+from tollkeeper_proxy.routes.chat import Sink
+from tollkeeper_proxy.server.caller import caller_of, trace_of
+from tollkeeper_proxy.server.framing import refuse_framing
+from tollkeeper_proxy.server.sink import HttpSink
 from tollkeeper_proxy.settings import ServerSettings
 from tollkeeper_proxy.wire.openai_errors import error_body
 

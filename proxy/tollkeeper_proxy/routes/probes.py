@@ -6,8 +6,8 @@ No probe calls a provider.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tollkeeper_proxy.chat import Sink
 from tollkeeper_proxy.exchange import Exchange
+from tollkeeper_proxy.routes.chat import Sink
 
 
 @dataclass(frozen=True, slots=True)

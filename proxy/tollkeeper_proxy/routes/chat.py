@@ -13,13 +13,18 @@ from functools import partial
 from typing import Final, Protocol
 
 from tollkeeper.pricing import Price, Usage
-from tollkeeper_proxy.accounts import account
-from tollkeeper_proxy.answer_headers import answer_headers, refusal_headers, relayed_headers, usd
+from tollkeeper_proxy.accounts.account import account
 from tollkeeper_proxy.errors import CallerError, UpstreamError
 from tollkeeper_proxy.exchange import Exchange, Refusal
-from tollkeeper_proxy.forward import Forwarder
 from tollkeeper_proxy.pipeline import Passage, Pipeline
+from tollkeeper_proxy.routes.answer_headers import (
+    answer_headers,
+    refusal_headers,
+    relayed_headers,
+    usd,
+)
 from tollkeeper_proxy.upstream import UpstreamAnswer
+from tollkeeper_proxy.upstream.forward import Forwarder
 from tollkeeper_proxy.wire import Answer
 from tollkeeper_proxy.wire.openai_answer import summarise
 from tollkeeper_proxy.wire.openai_chat import ChatRequest, parse_chat

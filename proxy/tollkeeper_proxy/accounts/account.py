@@ -7,8 +7,8 @@ provider refused, or never got, used nothing and is known to have cost nothing.
 from typing import Final
 
 from tollkeeper.pricing import Usage, price_of
+from tollkeeper_proxy.accounts.tokens import count_tokens
 from tollkeeper_proxy.exchange import Exchange
-from tollkeeper_proxy.tokens import count_tokens
 
 _NEVER_SENT: Final = frozenset({"connect_failed", "connect_timeout", "pool_exhausted"})
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import orjson
 
-from tollkeeper_proxy.answer_headers import answer_headers, refusal_headers
-from tollkeeper_proxy.chat import Sink
 from tollkeeper_proxy.exchange import Exchange, Refusal
 from tollkeeper_proxy.pipeline import Pipeline
+from tollkeeper_proxy.routes.answer_headers import answer_headers, refusal_headers
+from tollkeeper_proxy.routes.chat import Sink
 from tollkeeper_proxy.routing.router import Router
 from tollkeeper_proxy.upstream.demo_reply import CREATED
 from tollkeeper_proxy.wire.openai_errors import error_body

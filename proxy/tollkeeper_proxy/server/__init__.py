@@ -1,0 +1,1 @@
+"""The shell: connections in, exchanges out, answers back. The only part that knows aiohttp."""
