@@ -27,6 +27,10 @@ _SAID: Final[dict[UpstreamFault, str]] = {
 }
 
 
+class _Unsound(Exception):
+    """Raised in the parser's callbacks: what is wrong with the answer, and not to be read on."""
+
+
 class UpstreamConnection(asyncio.Protocol):
     """A connection and the answer it is receiving; implements ``UpstreamAnswer``."""
 
@@ -75,10 +79,11 @@ class UpstreamConnection(asyncio.Protocol):
 
     async def head(self) -> None:
         """Return when status and headers are there."""
+        until_s = self._loop.time() + self._timeouts.first_byte_s
         while not self._head_done:
             if self._fault:
                 raise self._fault
-            await self._wait(self._timeouts.first_byte_s, "first_byte_timeout")
+            await self._wait(until_s - self._loop.time(), "first_byte_timeout")
 
     async def read(self) -> bytes:
         while not self._chunks:
@@ -131,14 +136,17 @@ class UpstreamConnection(asyncio.Protocol):
             return
         try:
             self._parser.feed_data(data)
+            if not self._head_done:  # a read that ends a head may hold the body's beginning too
+                self._count_head(len(data))
+        except _Unsound as error:
+            self._fail("bad_response", f"the provider's answer is not sound HTTP: {error}")
         except httptools.HttpParserUpgrade:
             self._fail("bad_response", "the provider tried to change the protocol")
         except httptools.HttpParserError as error:
             self._reusable = False
             if not self._complete:
-                self._fail("bad_response", f"the provider's answer is not valid HTTP: {error}")
-        if not self._head_done:  # a read that ends a head may hold the body's beginning too
-            self._count_head(len(data))
+                why = error.__context__ if isinstance(error.__context__, _Unsound) else error
+                self._fail("bad_response", f"the provider's answer is not sound HTTP: {why}")
         self._wake()
 
     def eof_received(self) -> None:
@@ -169,10 +177,15 @@ class UpstreamConnection(asyncio.Protocol):
             self._informational += 1
             self.headers.clear()
             if self._informational > MAX_INFORMATIONAL:
-                self._fail("bad_response", "the provider sent too many informational answers")
+                raise _Unsound("too many informational answers")
             return
+        if not 200 <= status < 600:
+            raise _Unsound("an unknown status")
+        codings = [value.lower() for name, value in self.headers if name == "transfer-encoding"]
+        if codings not in ([], ["chunked"]):
+            raise _Unsound("an unknown transfer coding")
         self.status = status
-        self._sized = any(n in {"content-length", "transfer-encoding"} for n, _ in self.headers)
+        self._sized = bool(codings) or any(name == "content-length" for name, _ in self.headers)
         self._head_done = True
 
     def on_body(self, body: bytes) -> None:
@@ -190,12 +203,12 @@ class UpstreamConnection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         if self._complete:
-            self._reusable = False  # something follows the answer: never pool this again
+            raise _Unsound("something follows it")
 
     def _count_head(self, size_bytes: int) -> None:
         self._head_bytes += size_bytes
         if self._head_bytes > MAX_HEAD_BYTES:
-            self._fail("bad_response", "the provider sent too many headers")
+            raise _Unsound("too many headers")
 
     def _sent_whole(self) -> bool:
         return self._transport is not None and self._transport.get_write_buffer_size() == 0
