@@ -78,11 +78,9 @@ class CollectorPart(Section):
         ge=MIB,
         description="Disk for what waits for the store; when full, senders are told to wait.",
     )
-    block_rows: int = Field(
-        50_000, ge=1, le=1_000_000, description="Rows inserted at once, at most."
-    )
+    block_rows: int = Field(20_000, ge=1, le=1_000_000, description="Rows inserted at once, about.")
     gather_s: float = Field(
-        0.2, ge=0, le=10, description="How long rows gather between two inserts."
+        1.0, ge=0, le=10, description="How long rows gather between two inserts."
     )
     rollup_s: float = Field(
         60.0,

@@ -213,5 +213,7 @@ def test_blocks_are_bounded(tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
     yield
-    assert not [t for t in threading.enumerate() if t.name in ("inserter", "journal")]
+    left = set(threading.enumerate()) - before
+    assert not [thread for thread in left if thread.name in ("inserter", "journal")]

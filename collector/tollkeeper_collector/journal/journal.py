@@ -86,6 +86,8 @@ class Journal:
         elif batch is not None and until is None:
             self._mark.write(Mark(mark.stored, batch.last_id), durable=True)
         self._cursor = cursor
+        if batch is None:
+            self._shelf.discard(self._mark.mark.stored)  # what has grown old meanwhile
         if batch is None and self._waiting.total():  # rows whose record is gone: do not spin
             with self._grown:
                 self._grown.wait(timeout_s)

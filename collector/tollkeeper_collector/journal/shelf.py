@@ -138,7 +138,8 @@ class Shelf:
         with self._lock:
             for segment in segments:
                 segment.path.unlink(missing_ok=True)
-                self._segments.remove(segment)
+                if segment in self._segments:
+                    self._segments.remove(segment)
 
 
 def _write_synced(descriptor: int, data: bytes, offset: int) -> None:

@@ -16,7 +16,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports.zstd import DecompressionParameter, ZstdDecompressor, ZstdError
 
-_WINDOW_LOG: Final = 27  # 128 MiB, zstd's own default limit, said out loud
+_WINDOW_LOG: Final = 26  # 64 MiB: no body may be bigger, so no window needs to be
 
 
 class _Decoder(Protocol):

@@ -88,17 +88,18 @@ def json_pairs_text(pairs: Json) -> dict[str, str]:
     """Return the JSON KeyValues of a record as text; raise MalformedRequest."""
     texts: dict[str, str] = {}
     for pair in pairs:
-        key = pair.get("key", "")
+        key, value = pair.get("key", ""), pair.get("value")
         if type(key) is not str:
             raise MalformedRequest("an attribute key must be a string")
-        value = pair.get("value")
         text = value.get("stringValue") if value else ""
         texts[key] = text if type(text) is str else json_any_text(value)
     return texts
 
 
 def json_any_text(value: Json) -> str:
-    """Return a JSON AnyValue as text."""
+    """Return a JSON AnyValue as text; whole numbers first, the most frequent after strings."""
+    if value and (number := value.get("intValue")) is not None:
+        return str(whole(number))
     return text_of(json_plain(value, 0))
 
 

@@ -192,3 +192,17 @@ def test_records_keep_their_numbers(tmp_path: Path) -> None:
     appended(journal, 7, 8)
     assert take(journal).records == (Record(1, entry(7)), Record(2, entry(8)))
     journal.close()
+
+
+def test_stored_records_do_not_linger_when_nothing_comes(tmp_path: Path) -> None:
+    now_s = [0.0]
+    limits = JournalLimits(segment_bytes=1, keep_stored_s=60.0)
+    journal = Journal(tmp_path, limits, clock=lambda: now_s[0])
+    appended(journal, 1)
+    appended(journal, 2)
+    journal.stored(take(journal))
+    assert len(list(tmp_path.glob("*.journal"))) == 2
+    now_s[0] = 61.0
+    assert journal.take(MANY, MANY, timeout_s=0) is None
+    assert len(list(tmp_path.glob("*.journal"))) == 1  # the one that may still grow
+    journal.close()

@@ -1,12 +1,9 @@
 import errno
 import os
-import resource
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.collector.full_disk import file_size_limit
 
 from tollkeeper_collector.errors import JournalUnavailable
 from tollkeeper_collector.journal.mark import Mark
@@ -47,19 +44,6 @@ def fill(shelf: Shelf) -> int:
     except JournalUnavailable as refusal:
         assert "full" in str(refusal)  # noqa: PT017  # how many fit before is not known
     return last_id
-
-
-@contextmanager
-def file_size_limit(size_bytes: int) -> Iterator[None]:
-    """Make every file of this process end at a size, as a full disk would."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_numbers_go_on_over_files_and_restarts(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 import gzip
 import json
+import os
+import threading
 import zlib
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from tests.collector.full_disk import file_size_limit
 from tests.collector.receiver_bench import KEY, MAX_BODY, SYSTEM_KEY, ReceiverBench
 from tests.collector.records import recorded, trace_body
 from tests.equipment.raw_http import RawConnection, request_bytes
@@ -127,6 +130,42 @@ def test_a_full_journal_is_told_and_nothing_is_acknowledged(tmp_path: Path) -> N
     assert answer.headers["Retry-After"] == "2"
     assert Status.FromString(answer.body).code == 14
     bench.close()
+
+
+def test_no_answer_comes_before_the_disk_has_synced(
+    bench: ReceiverBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    syncing, may_sync = threading.Event(), threading.Event()
+    sync = os.fdatasync
+
+    def slow_sync(descriptor: int) -> None:
+        syncing.set()
+        assert may_sync.wait(10)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", slow_sync)
+    answers: list[int] = []
+    body = trace_body(1)
+    sender = threading.Thread(target=lambda: answers.append(bench.post("/v1/traces", body).status))
+    sender.start()
+    assert syncing.wait(10)
+    assert bench.request("GET", "/livez").status == 200  # the loop is not held up by the disk
+    assert answers == []
+    may_sync.set()
+    sender.join(10)
+    assert answers == [200]
+
+
+def test_a_full_disk_is_told_and_forgotten_once_there_is_room(bench: ReceiverBench) -> None:
+    bench.post("/v1/traces", trace_body(1))
+    with file_size_limit(200):
+        for number in (2, 3):
+            answer = bench.post("/v1/traces", trace_body(number))
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+    assert bench.post("/v1/traces", trace_body(4)).status == 200
+    assert bench.journal.waiting() == {0: 2}
+    ids = [span_id for chunk in journalled(bench) for span_id in chunk.columns["SpanId"]]
+    assert ids == [f"{1:016x}", f"{4:016x}"]
 
 
 def test_too_much_in_flight_is_told(bench: ReceiverBench) -> None:
