@@ -22,11 +22,14 @@ MAX_WAITING: Final = 2048  # callers waiting for a connection per origin; more a
 
 @dataclass(slots=True)
 class _Line:
-    """One origin's connections: idle ones, how many are open, and who waits for one."""
+    """One origin's connections: idle ones, how many are open, and who waits for one.
+
+    Who waits is given a connection, or None: the right to open one in the place of another.
+    """
 
     idle: list[UpstreamConnection] = field(default_factory=list)
     open_count: int = 0
-    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
+    waiting: deque[asyncio.Future[UpstreamConnection | None]] = field(default_factory=deque)
 
 
 class ConnectionPool:
@@ -36,6 +39,7 @@ class ConnectionPool:
         self._loop = asyncio.get_running_loop()
         self._tls = tls or ssl.create_default_context()
         self._lines: dict[Origin, _Line] = {}
+        self._closed = False
 
     async def begin(self, call: UpstreamCall) -> UpstreamConnection:
         """Return a connection on which ``call`` is being sent."""
@@ -51,9 +55,11 @@ class ConnectionPool:
 
     def close(self) -> None:
         """Close every idle connection; those in use end with their answers."""
+        self._closed = True
         for line in self._lines.values():
             while line.idle:
                 line.idle.pop().abort()
+                line.open_count -= 1
 
     def open_connections(self, origin: Origin) -> int:
         """Return how many connections to this origin are open, in use or idle."""
@@ -72,16 +78,16 @@ class ConnectionPool:
         return None
 
     async def _open(self, call: UpstreamCall, line: _Line) -> UpstreamConnection:
-        while line.open_count >= call.max_connections:
-            await self._wait_for_room(line, call.timeouts.connect_s)
-            if (connection := self._idle_one(call.origin, line)) is not None:
-                return connection
-        line.open_count += 1
+        if line.open_count < call.max_connections:
+            line.open_count += 1
+        else:
+            given = await self._wait_for_room(line, call.timeouts.connect_s)
+            if given is not None and not given.lost:
+                return given
         try:
             return await self._connect(call.origin, call.timeouts.connect_s)
         except BaseException:
-            line.open_count -= 1
-            self._wake_one(line)
+            self._pass_on(line, None)
             raise
 
     async def _connect(self, origin: Origin, limit_s: float) -> UpstreamConnection:
@@ -105,33 +111,39 @@ class ConnectionPool:
             raise UpstreamError("connect_failed", "the provider could not be reached") from error
         return connection
 
-    async def _wait_for_room(self, line: _Line, limit_s: float) -> None:
+    async def _wait_for_room(self, line: _Line, limit_s: float) -> UpstreamConnection | None:
         if len(line.waiting) >= MAX_WAITING:
             raise UpstreamError("pool_exhausted", "too many requests wait for this provider")
-        place = self._loop.create_future()
+        place: asyncio.Future[UpstreamConnection | None] = self._loop.create_future()
         line.waiting.append(place)
         try:
             async with asyncio.timeout(limit_s):
-                await place
-        except TimeoutError as error:
-            raise UpstreamError(
-                "pool_exhausted", "no connection to the provider came free"
-            ) from error
-        finally:
+                return await place
+        except BaseException as error:
+            if place.done() and not place.cancelled():  # its turn came just as it left
+                self._pass_on(line, place.result())
             if place in line.waiting:
                 line.waiting.remove(place)
+            if isinstance(error, TimeoutError):
+                raise UpstreamError(
+                    "pool_exhausted", "no connection to the provider came free"
+                ) from error
+            raise
 
     def _take_back(self, line: _Line, connection: UpstreamConnection) -> None:
-        if connection.lost:
+        if self._closed:
+            connection.abort()
+        self._pass_on(line, None if connection.lost else connection)
+
+    def _pass_on(self, line: _Line, connection: UpstreamConnection | None) -> None:
+        """Give a connection, or the right to open one, to who has waited longest; else keep it."""
+        while line.waiting:
+            place = line.waiting.popleft()
+            if not place.done():
+                place.set_result(connection)
+                return
+        if connection is None:
             line.open_count -= 1
         else:
             connection.idle_since_s = self._loop.time()
             line.idle.append(connection)
-        self._wake_one(line)
-
-    def _wake_one(self, line: _Line) -> None:
-        while line.waiting:
-            place = line.waiting.popleft()
-            if not place.done():
-                place.set_result(None)
-                return
