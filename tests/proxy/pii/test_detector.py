@@ -8,6 +8,8 @@ from functools import cache
 
 import pytest
 import tldextract
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from presidio_analyzer.predefined_recognizers import (
     CreditCardRecognizer,
     EmailRecognizer,
@@ -18,6 +20,8 @@ from tests.equipment.places import ABSENT, has_shared, shared
 
 from tollkeeper_proxy.pii.detector import Detector
 from tollkeeper_proxy.pii.findings import Finding, Match, settle
+from tollkeeper_proxy.pii.recognisers import Recogniser, recogniser_of
+from tollkeeper_proxy.pii.views import views
 
 ENTITIES = ("EMAIL_ADDRESS", "CREDIT_CARD", "US_SSN", "PHONE_NUMBER")
 DETECTOR = Detector(ENTITIES)
@@ -86,6 +90,39 @@ def test_only_asked_for_entities_are_looked_for() -> None:
 def test_finds_what_hides_in_a_text_without_blanks() -> None:
     text = "a" * 3000 + ",jo@example.com," + "b" * 3000
     assert ("EMAIL_ADDRESS", "jo@example.com") in words(text)
+
+
+PIECES = st.sampled_from(
+    [
+        *("jo@example.com", "4111 1111 1111 1111", "536-22-8726", "(212) 555-0198", "ext. 7"),
+        *("hello", "the", "x", "int", "Ext", "1", "42", "-", "(", "+", "@", ".", "a-a-a", "/"),
+        *(" ", " ", " ", " ", "\t", "\n", '"', "5555555555554444", "2024-01-15 10:22", ","),
+        *("+49 30 901820", "555 0198", "212", "#", ";ext=", "\u2013", "\u0665\u0663", "b@c.de"),
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=30).map("".join))
+@example("ok (212) 555-0198 int 7 ok")
+@example("ok (212) 555-0198 x 7 ok")
+@example("ok (212) 555-0198, xt. 7 ok")
+@example("ok a( 212) 555-0198 ok")
+@example("ok 212 -- 555 -- 0198 ok")
+@example("ok a+ 1 212 555 0198 ok")
+@settings(max_examples=500, deadline=None)
+def test_looking_only_where_it_points_misses_nothing(text: str) -> None:
+    everywhere = [
+        Match(view.origin(m.start), view.origin_end(m.end), m.entity, m.score)
+        for view in views(text)
+        for recogniser in map(known_recogniser, ENTITIES)
+        for m in recogniser.matches(view.text, 0)
+    ]
+    assert DETECTOR.find(text) == settle(everywhere)
+
+
+@cache
+def known_recogniser(entity: str) -> Recogniser:
+    return recogniser_of(entity)
 
 
 def test_hostile_text_of_a_megabyte_ends() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tollkeeper_proxy.pii import detector, masking
 from tollkeeper_proxy.pii.detector import Detector
 from tollkeeper_proxy.pii.masking import MaskingEditor
 from tollkeeper_proxy.pii.stretches import LONGEST
@@ -65,6 +66,26 @@ def test_stretches_too_long_to_hold_come_out_as_the_whole(
     text = between.join(piece + (between + piece) * times for piece, times in runs)
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
     assert streamed(pieces) == DETECTOR.mask(text)[0]
+
+
+@given(
+    st.lists(PIECES, min_size=5, max_size=60).map("".join),
+    st.sampled_from([None, "", "a", "1", "-", "aé", "1 ", "x1"]),
+    st.data(),
+)
+@settings(max_examples=400, deadline=None)
+def test_short_limits_bring_out_every_forced_cut(
+    text: str, instead_of_blank: str | None, data: st.DataObject
+) -> None:
+    if instead_of_blank is not None:
+        text = text.replace(" ", instead_of_blank).replace("\n", instead_of_blank)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=20)))
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (detector, masking):
+            patch.setattr(module, "LONGEST", 48)
+        patch.setattr(detector, "MARGIN", 24)
+        assert streamed(split(text, cuts)) == DETECTOR.mask(text)[0]
+        assert streamed(text) == DETECTOR.mask(text)[0]
 
 
 @pytest.mark.parametrize("text", SAMPLES)

@@ -17,6 +17,7 @@ def found(entity: str, text: str, start: int = 0) -> list[str]:
         ("US_SSN", "ssn 536-22-8726", ["536-22-8726"]),
         ("US_SSN", "ssn 000-22-8726", []),
         ("PHONE_NUMBER", "call (212) 555-0198", ["(212) 555-0198"]),
+        ("PHONE_NUMBER", "call 212 -- 555 -- 0198", ["212 -- 555 -- 0198"]),
         ("PHONE_NUMBER", "Box 1684", []),
         ("PHONE_NUMBER", "on 2024-01-15 10:22:33", []),
     ],
