@@ -38,7 +38,7 @@ class Pace:
     """
 
     max_rows: int = 20_000
-    max_bytes: int = 64 * 1024 * 1024
+    max_bytes: int = 32 * 1024 * 1024  # of payload; as Python objects it is several times that
     gather_s: float = 1.0
 
 
