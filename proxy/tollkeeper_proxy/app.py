@@ -217,7 +217,12 @@ def _policies_in_order(
         screen,
         redact,
         Route(router, price_of=price_of, draw=random.random),
-        CachePolicy(settings.cache, answers, policies=settings.policies),
+        CachePolicy(
+            settings.cache,
+            answers,
+            policies=settings.policies,
+            redact_text=redact.redact_text,
+        ),
         BudgetPolicy(ledger, lease_s=_longest_request_s(settings)),
     ]
     opened: list[Opened] = [keys, screen, redact, ledger]
