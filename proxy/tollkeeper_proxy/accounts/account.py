@@ -6,7 +6,7 @@ provider refused, or never got, used nothing and is known to have cost nothing.
 
 from typing import Final
 
-from tollkeeper.pricing import Usage, price_of
+from tollkeeper.pricing import Price, Usage, price_of
 from tollkeeper_proxy.accounts.tokens import count_tokens
 from tollkeeper_proxy.exchange import Exchange
 
@@ -30,18 +30,31 @@ def account(exchange: Exchange) -> None:
 
 
 def _reprice(exchange: Exchange) -> None:
-    """Take the price of the tier that really served, where the answer names one."""
+    """Take the price of the model and the tier that really served, where the answer names them.
+
+    What was asked for may be an alias, a deployment's own name, or a model that fell back to a
+    dearer one.
+    """
     summary, target = exchange.summary, exchange.target
-    if summary is not None and summary.service_tier and exchange.price and target is not None:
-        priced = price_of(target.provider, target.model, service_tier=summary.service_tier)
-        exchange.price = priced or exchange.price
+    if summary is None or target is None or not (summary.model or summary.service_tier):
+        return
+    tier = summary.service_tier
+    served = price_of(target.provider, summary.model, service_tier=tier) if summary.model else None
+    asked = price_of(target.provider, target.model, service_tier=tier)
+    if served is None and summary.model != target.model and asked is not None and _is_free(asked):
+        asked = exchange.price = None  # nobody said that the other model is free too
+    exchange.price = served or asked or exchange.price
+
+
+def _is_free(price: Price) -> bool:
+    return price.ceiling_nanousd(1_000_000, 1_000_000) == 0
 
 
 def _usage(exchange: Exchange) -> Usage | None:
     summary = exchange.summary
     if summary is not None and summary.usage is not None:
         return summary.usage
-    if exchange.outcome in {"cancelled", "truncated"} or _timed_out(exchange):
+    if exchange.outcome in {"complete", "cancelled", "truncated"} or _timed_out(exchange):
         return _estimate(exchange)
     return None
 
