@@ -43,6 +43,7 @@ def stack(
                 "first_byte_timeout_s": 20.0,
                 "idle_timeout_s": 2.0,
             },
+            "own": {"dialect": "openai", "base_url": replay.lane_url("own"), "api_key": CANARY},
             "nowhere": {"dialect": "openai", "base_url": "http://127.0.0.1:9/v1"},
             **{
                 name: {"dialect": "openai", "base_url": replay.lane_url(name), "api_key": CANARY}

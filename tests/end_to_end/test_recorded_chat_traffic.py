@@ -5,17 +5,23 @@ provider said: model, finish reasons, usage and, where a price is known, the cos
 """
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
 import pytest
 from genai_prices import Usage, calc_price
 from tests.equipment.interaction import Interaction
+from tests.equipment.passage import (
+    TOKENS,
+    Passed,
+    contradicts_itself,
+    listed,
+    misfiled,
+    send_all,
+    tokens_of,
+    unlike,
+)
 from tests.equipment.places import ABSENT, has_shared
-from tests.equipment.raw_http import RawConnection, RawResponse, request_bytes
-from tests.equipment.received import Received
 from tests.equipment.recordings import chat_interactions
 from tests.equipment.replay_provider import ReplayProvider
 from tests.equipment.sql import Row, Sql
@@ -28,32 +34,14 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
-HEADERS_THAT_MATTER: Final = ("content-type", "retry-after", "retry-after-ms")
-RATE_LIMITS: Final = "x-ratelimit-"
-TOKENS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
-# DeepSeek's name, Together's and Mistral's
-CACHED_BY_OTHER_NAMES: Final = ("prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens")
 CHARGED_FOR_MORE_THAN_TOKENS: Final = ("openrouter_file_annotation",)  # a fee to read the PDF
-
-
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """One recording after its way through the product."""
-
-    interaction: Interaction
-    answer: RawResponse
-    received: Received
-
-    @property
-    def request_id(self) -> str:
-        return self.answer.header("x-request-id")
+DEARER_OR_CHEAPER: Final = ("flex", "priority")  # tiers with prices of their own
+ONE_NANO_USD: Final = Decimal("1e-9")  # costs are whole nano-dollars
 
 
 @pytest.fixture(scope="module")
 def passed(stack: Stack, replay: ReplayProvider) -> list[Passed]:
-    """Send every recording through the product, one after the other."""
-    with stack.connect() as connection:
-        return list(_send_all(stack, replay, connection))
+    return send_all(stack, replay, chat_interactions())
 
 
 @pytest.fixture(scope="module")
@@ -62,25 +50,9 @@ def calls(stack: Stack, passed: list[Passed]) -> dict[str, Row]:
         return {row["request_id"]: row for row in sql.calls([each.request_id for each in passed])}
 
 
-def test_status_and_body_come_back_as_they_were_sent(passed: list[Passed]) -> None:
-    wrong = [
-        f"{each.interaction.name}: {each.answer.status} {_difference(each)}"
-        for each in passed
-        if each.answer.status != each.interaction.status
-        or each.answer.body != each.interaction.served_body()
-        or not each.answer.complete
-    ]
-    assert not wrong, _listed(wrong, passed)
-
-
-def test_headers_that_matter_come_back(passed: list[Passed]) -> None:
-    wrong = {
-        each.interaction.name: (expected, got)
-        for each in passed
-        if (expected := _telling(each.interaction.served_headers()))
-        != (got := _telling(each.answer.headers))
-    }
-    assert not wrong, _listed(wrong, passed)
+def test_what_the_provider_sent_comes_back_as_it_was(passed: list[Passed]) -> None:
+    wrong = {each.interaction.name: how for each in passed if (how := unlike(each))}
+    assert not wrong, listed(wrong)
 
 
 def test_nothing_of_the_providers_account_comes_back(passed: list[Passed]) -> None:
@@ -90,37 +62,37 @@ def test_nothing_of_the_providers_account_comes_back(passed: list[Passed]) -> No
 
 
 def test_the_provider_gets_what_the_caller_sent(passed: list[Passed]) -> None:
-    wrong = [
-        each.interaction.name
+    wrong = {
+        each.interaction.name: each.received.body[:300]
         for each in passed
-        if _without_usage_option(each.received.json()) != _without_usage_option(_request(each))
-    ]
-    assert not wrong, _listed(wrong, passed)
+        if _without_usage_option(each.received.json())
+        != _without_usage_option(json.loads(each.interaction.request_body))
+    }
+    assert not wrong, listed(wrong)
 
 
 def test_every_call_is_stored_once_with_what_was_said(
     passed: list[Passed], calls: dict[str, Row]
 ) -> None:
-    wrong = {}
-    for each in passed:
-        row, said = calls[each.request_id], said_by(each.interaction)
-        differences = _differences(row, said, each.interaction)
-        if differences:
-            wrong[each.interaction.name] = differences
-    assert not wrong, _listed(wrong, passed)
+    wrong = {
+        each.interaction.name: columns
+        for each in passed
+        if (columns := misfiled(calls[each.request_id], each.interaction))
+    }
+    assert not wrong, listed(wrong)
 
 
 def test_usage_is_what_the_provider_said(passed: list[Passed], calls: dict[str, Row]) -> None:
     wrong = {}
     for each in passed:
         usage = said_by(each.interaction).usage
-        if usage is None or _contradicts_itself(usage):
+        if usage is None or contradicts_itself(usage):
             continue
         row = calls[each.request_id]
         stored = {name: row[name] for name in TOKENS}
-        if stored != (expected := _tokens(usage)):
+        if stored != (expected := tokens_of(usage)):
             wrong[each.interaction.name] = (expected, stored)
-    assert not wrong, _listed(wrong, passed)
+    assert not wrong, listed(wrong)
 
 
 def test_usage_that_contradicts_itself_is_marked(
@@ -130,7 +102,7 @@ def test_usage_that_contradicts_itself_is_marked(
     odd = [
         calls[each.request_id]
         for each in passed
-        if (usage := said_by(each.interaction).usage) and _contradicts_itself(usage)
+        if (usage := said_by(each.interaction).usage) and contradicts_itself(usage)
     ]
     assert odd
     assert all(row["usage_repaired"] for row in odd)
@@ -142,60 +114,33 @@ def test_cost_is_the_published_price_and_unknown_where_there_is_none(
     wrong = {}
     for each in passed:
         said = said_by(each.interaction)
-        if said.usage is None or said.is_error or _contradicts_itself(said.usage):
+        if said.usage is None or said.is_error or contradicts_itself(said.usage):
             continue
-        stored = calls[each.request_id]["cost_usd"]
-        expected = _price(each.interaction, said)
-        if not _same_cost(stored, expected):
+        stored, expected = calls[each.request_id]["cost_usd"], _price(each.interaction, said)
+        if not _same(stored, expected, ONE_NANO_USD):
             wrong[each.interaction.name] = (expected, stored)
-    assert not wrong, _listed(wrong, passed)
+    assert not wrong, listed(wrong)
 
 
 def test_the_cost_is_what_openrouter_itself_charged(
     passed: list[Passed], calls: dict[str, Row]
 ) -> None:
     """OpenRouter says in its answers what it charged: a witness besides the table."""
-    charged = [
-        (each, Decimal(str(usage["cost"])))
+    charged = {
+        each.request_id: (each.interaction.name, Decimal(str(usage["cost"])))
         for each in passed
-        if (usage := said_by(each.interaction).usage) and usage.get("cost")
-    ]
-    wrong = {
-        each.interaction.name: (cost, stored)
-        for each, cost in charged
-        if (stored := calls[each.request_id]["cost_usd"]) is not None
-        and abs(stored - cost) > cost / 10  # the table's list price; who served it may be cheaper
+        if (usage := said_by(each.interaction).usage)
+        and usage.get("cost")
         and not any(name in each.interaction.name for name in CHARGED_FOR_MORE_THAN_TOKENS)
     }
+    wrong = {
+        name: (cost, stored)
+        for request_id, (name, cost) in charged.items()
+        if (stored := calls[request_id]["cost_usd"]) is not None
+        and not _same(stored, cost, cost / 10)  # a list price; who served it may be cheaper
+    }
     assert charged
-    assert not wrong, _listed(wrong, passed)
-
-
-def _send_all(stack: Stack, replay: ReplayProvider, connection: RawConnection) -> Iterator[Passed]:
-    headers = (("Authorization", f"Bearer {stack.key}"), ("Content-Type", "application/json"))
-    for interaction in chat_interactions():
-        replay.put(interaction.provider, interaction)
-        request = json.loads(interaction.request_body)
-        request["model"] = f"{interaction.provider}/{request['model']}"
-        body = json.dumps(request, ensure_ascii=False).encode()
-        connection.send(request_bytes("/v1/chat/completions", body, headers=headers))
-        answer = connection.read_response()
-        assert replay.replayed, f"{interaction.name}: {answer.body[:300]!r}"
-        given = replay.replayed[-1]
-        assert given.interaction is interaction, f"{interaction.name}: {answer.body[:300]!r}"
-        yield Passed(interaction, answer, given.received)
-
-
-def _listed(wrong: dict[str, Any] | list[str], passed: list[Passed]) -> str:
-    """Return the differences one to a line: there may be hundreds."""
-    lines = (
-        [f"{name}: {what}" for name, what in wrong.items()] if isinstance(wrong, dict) else wrong
-    )
-    return "\n".join([f"{len(lines)} of {len(passed)}", *lines])
-
-
-def _request(each: Passed) -> Any:
-    return json.loads(each.interaction.request_body)
+    assert not wrong, listed(wrong)
 
 
 def _without_usage_option(request: Any) -> Any:
@@ -203,63 +148,23 @@ def _without_usage_option(request: Any) -> Any:
     return {name: value for name, value in request.items() if name != "stream_options"}
 
 
-def _telling(headers: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
-    return sorted(
-        (name.lower(), value)
-        for name, value in headers
-        if name.lower() in HEADERS_THAT_MATTER or name.lower().startswith(RATE_LIMITS)
-    )
-
-
-def _difference(each: Passed) -> str:
-    got, wanted = each.answer.body, each.interaction.served_body()
-    at = next((i for i, (a, b) in enumerate(zip(got, wanted, strict=False)) if a != b), None)
-    at = min(len(got), len(wanted)) if at is None else at
-    return f"at {at} of {len(wanted)}: {got[at : at + 60]!r} for {wanted[at : at + 60]!r}"
-
-
-def _differences(row: Row, said: Said, interaction: Interaction) -> dict[str, tuple[Any, Any]]:
-    expected: dict[str, Any] = {
-        "http_status": interaction.status,
-        "is_stream": int(bool(json.loads(interaction.request_body).get("stream"))),
-        "response_model": said.model,
-        "finish_reasons": said.finish_reasons,
-    }
-    return {name: (value, row[name]) for name, value in expected.items() if row[name] != value}
-
-
-def _tokens(usage: dict[str, Any]) -> dict[str, int]:
-    """Return the counts as we mean them: input with cached tokens, output with thoughts."""
-    details = usage.get("prompt_tokens_details") or {}
-    prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
-    cached = [details.get("cached_tokens"), *(usage.get(name) for name in CACHED_BY_OTHER_NAMES)]
-    # Gemini and xAI count thoughts in their total alone; others' totals are the plain sum.
-    thoughts = max(0, (usage.get("total_tokens") or 0) - prompt - completion)
-    return {
-        "input_tokens": prompt,
-        "output_tokens": completion + thoughts,
-        "cache_read_tokens": next((count for count in cached if count), 0),
-        "cache_write_tokens": details.get("cache_write_tokens") or 0,
-    }
-
-
-def _contradicts_itself(usage: dict[str, Any]) -> bool:
-    tokens = _tokens(usage)
-    return tokens["cache_read_tokens"] + tokens["cache_write_tokens"] > tokens["input_tokens"]
-
-
 def _price(interaction: Interaction, said: Said) -> Decimal | None:
     """Return the price by the published table, asked through its own library."""
-    usage = Usage(**{name: count or None for name, count in _tokens(said.usage or {}).items()})
+    usage = Usage(**{name: count or None for name, count in tokens_of(said.usage or {}).items()})
+    tier = {"service_tier": said.service_tier} if said.service_tier in DEARER_OR_CHEAPER else None
     for model in (said.model, interaction.model):
         try:
-            return calc_price(usage, model, provider_id=interaction.provider).total_price
+            priced = calc_price(
+                usage, model, provider_id=interaction.provider, price_context=tier
+            ).total_price
         except LookupError:
             continue
+        # A free model that let another one answer says nothing about that one's price.
+        return priced if model == said.model or priced else None
     return None
 
 
-def _same_cost(stored: Decimal | None, expected: Decimal | None) -> bool:
+def _same(stored: Decimal | None, expected: Decimal | None, tolerance: Decimal) -> bool:
     if stored is None or expected is None:
         return stored is expected
-    return abs(stored - expected) <= Decimal("1e-9")  # we round to whole nano-dollars
+    return abs(stored - expected) <= tolerance

@@ -53,12 +53,19 @@ class Interaction:
         return decoded(self.response_body, coding)
 
     def served_headers(self) -> Headers:
-        """Return the answer's headers that still hold for the decoded body."""
-        return tuple(
+        """Return the answer's headers that still hold for the decoded body.
+
+        Some recorders kept no header at all; the provider will have named the body's type.
+        """
+        kept = tuple(
             (name, value)
             for name, value in self.response_headers
             if name.lower() not in TRANSPORT_HEADERS and name.lower() != "content-encoding"
         )
+        if first_header(kept, "content-type"):
+            return kept
+        natural = "text/event-stream" if self.is_stream else "application/json"
+        return (*kept, ("Content-Type", natural))
 
 
 def first_header(headers: Headers, name: str) -> str:

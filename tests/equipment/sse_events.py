@@ -18,6 +18,7 @@ class Said:
     response_id: str
     finish_reasons: list[str]
     usage: dict[str, Any] | None
+    service_tier: str = ""
     is_error: bool = False
     is_complete: bool = True
 
@@ -50,15 +51,17 @@ def _of_whole(answer: Any) -> Said:
         answer.get("id") or "",
         [reason for reason in reasons if reason],
         answer.get("usage"),
+        answer.get("service_tier") or "",
     )
 
 
 def _of_stream(chunks: list[Any], *, done: bool) -> Said:
     reasons: dict[int, str] = {}
     usage = None
-    model = response_id = ""
+    model = response_id = tier = ""
     for chunk in chunks:
         model = chunk.get("model") or model
+        tier = chunk.get("service_tier") or tier
         response_id = response_id or chunk.get("id") or ""
         usage = chunk.get("usage") or (chunk.get("x_groq") or {}).get("usage") or usage
         for choice in chunk.get("choices") or []:
@@ -66,4 +69,4 @@ def _of_stream(chunks: list[Any], *, done: bool) -> Said:
                 reasons[choice.get("index", 0)] = choice["finish_reason"]
     is_error = any("error" in chunk for chunk in chunks)
     in_order = [reasons[index] for index in sorted(reasons)]
-    return Said(model, response_id, in_order, usage, is_error=is_error, is_complete=done)
+    return Said(model, response_id, in_order, usage, tier, is_error=is_error, is_complete=done)
