@@ -21,7 +21,7 @@ from tollkeeper_proxy.upstream.demo_reply import DemoReply
 DEFAULT_DELAY_S: Final = 0.2
 MAX_DELAY_S: Final = 60.0
 
-_BEHAVIOUR: Final = re.compile(r"(echo|tools|slow|fail|cut)(?:-([0-9.]+))?")
+_BEHAVIOUR: Final = re.compile(r"(echo|tools|slow|fail|cut)(?:-([0-9]{1,9}(?:\.[0-9]{1,9})?))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _behaviour(model: str) -> _Behaviour | None:
     if match is None:
         return None
     kind, raw = match.groups()
-    number = float(raw) if raw and raw.count(".") <= 1 and raw != "." else None
+    number = float(raw) if raw else None
     if kind == "slow":
         return _Behaviour(delay_s=min(DEFAULT_DELAY_S if number is None else number, MAX_DELAY_S))
     if kind == "fail":
