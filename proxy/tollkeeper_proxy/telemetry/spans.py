@@ -12,7 +12,7 @@ from typing import Final
 import orjson
 
 from tollkeeper import semconv as names
-from tollkeeper_proxy.exchange import Attempt, Exchange
+from tollkeeper_proxy.exchange import Attempt, Exchange, Target
 from tollkeeper_proxy.routes.answer_headers import usd
 from tollkeeper_proxy.wire.openai_chat import ChatRequest
 from tollkeeper_proxy.wire.openai_messages import input_messages, output_messages, tool_definitions
@@ -27,15 +27,13 @@ _ERROR: Final = {"code": 2}
 _BROKEN: Final = frozenset({"failed", "truncated", "cancelled"})
 _UNSET: Final[dict[str, object]] = {}
 
-_REQUEST_FIELDS: Final[dict[str, str]] = {
+_REAL_FIELDS: Final[dict[str, str]] = {
     "temperature": names.REQUEST_TEMPERATURE,
     "top_p": names.REQUEST_TOP_P,
     "frequency_penalty": names.REQUEST_FREQUENCY_PENALTY,
     "presence_penalty": names.REQUEST_PRESENCE_PENALTY,
-    "max_tokens": names.REQUEST_MAX_TOKENS,
-    "max_completion_tokens": names.REQUEST_MAX_TOKENS,
-    "seed": names.REQUEST_SEED,
 }
+_INT64: Final = range(-(2**63), 2**63)  # beyond it a collector refuses the span and its company
 
 
 class SpanMaker:
@@ -62,7 +60,7 @@ class SpanMaker:
     def _server_span(self, exchange: Exchange, shared: Attributes) -> Span:
         attributes = [*_http(exchange.method, exchange.route, exchange.status), *shared]
         if not exchange.attempts and exchange.request is not None:
-            attributes += self._call(exchange)
+            attributes += [*self._call(exchange, exchange.target), *self._answered(exchange)]
         trace = exchange.trace
         return _span(
             exchange,
@@ -80,10 +78,12 @@ class SpanMaker:
         self, exchange: Exchange, number: int, attempt: Attempt, shared: Attributes
     ) -> Span:
         attributes = [
-            *self._call(exchange),
+            *self._call(exchange, attempt.target),
             *shared,
             *_attempt(number, attempt.host, attempt.port, attempt.status),
         ]
+        if attempt is exchange.attempts[-1]:  # tokens and cost count once, where they came from
+            attributes += self._answered(exchange)
         if attempt.first_byte_s is not None and exchange.request and exchange.request.stream:
             attributes.append(_real(names.RESPONSE_TIME_TO_FIRST_CHUNK, attempt.first_byte_s))
         return _span(
@@ -98,18 +98,20 @@ class SpanMaker:
             failed=bool(attempt.error_type) or exchange.outcome not in {"complete", "cached"},
         )
 
-    def _call(self, exchange: Exchange) -> Attributes:
+    def _call(self, exchange: Exchange, target: Target | None) -> Attributes:
         request = exchange.request
-        target = exchange.target
         provider = ""
         if target is not None:
             provider = self._telemetry_names.get(target.provider, target.provider)
         attributes = [*_operation(provider)]
         if isinstance(request, ChatRequest):
             attributes += _request(request, target.model if target else request.model)
-        attributes += _answer(exchange)
-        if self._clean is not None and isinstance(request, ChatRequest):
-            attributes += _content(exchange, request, self._clean)
+        return attributes
+
+    def _answered(self, exchange: Exchange) -> Attributes:
+        attributes = _answer(exchange)
+        if self._clean is not None and isinstance(exchange.request, ChatRequest):
+            attributes += _content(exchange, exchange.request, self._clean)
         return attributes
 
 
@@ -118,17 +120,7 @@ def _request(request: ChatRequest, model: str) -> Attributes:
     if request.stream:
         attributes.append({"key": names.REQUEST_STREAM, "value": {"boolValue": True}})
     document = request.document
-    for field, name in _REQUEST_FIELDS.items():
-        value = document.get(field)
-        if isinstance(value, bool):
-            continue
-        if isinstance(value, int) and field not in {"temperature", "top_p"}:
-            attributes.append(_whole(name, value))
-        elif isinstance(value, (int, float)):
-            attributes.append(_real(name, float(value)))
-    n = document.get("n")
-    if isinstance(n, int) and n != 1:
-        attributes.append(_whole(names.REQUEST_CHOICE_COUNT, n))
+    attributes += _numbers(document)
     stop = document.get("stop")
     if isinstance(stop, (str, list)) and stop:
         sequences = [stop] if isinstance(stop, str) else stop
@@ -137,6 +129,24 @@ def _request(request: ChatRequest, model: str) -> Attributes:
     if isinstance(wanted, dict):
         kind = "text" if wanted.get("type") == "text" else "json"
         attributes.append(_text(names.OUTPUT_TYPE, kind))
+    return attributes
+
+
+def _numbers(document: Mapping[str, object]) -> Attributes:
+    reals = ((name, document.get(field)) for field, name in _REAL_FIELDS.items())
+    attributes = [
+        _real(name, float(value))
+        for name, value in reals
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+    ]
+    limit = document.get("max_completion_tokens")
+    n = document.get("n")
+    wholes = (
+        (names.REQUEST_MAX_TOKENS, document.get("max_tokens") if limit is None else limit),
+        (names.REQUEST_SEED, document.get("seed")),
+        (names.REQUEST_CHOICE_COUNT, None if n == 1 else n),
+    )
+    attributes += [_whole(k, v) for k, v in wholes if type(v) is int and v in _INT64]
     return attributes
 
 
@@ -218,11 +228,8 @@ def _fate(exchange: Exchange) -> Attributes:
 
 @lru_cache(maxsize=256)
 def _http(method: str, route: str, status: int) -> tuple[Attribute, ...]:
-    return (
-        _text(names.HTTP_METHOD, method),
-        _text(names.HTTP_ROUTE, route),
-        _whole(names.HTTP_STATUS, status),
-    )
+    line = (_text(names.HTTP_METHOD, method), _text(names.HTTP_ROUTE, route))
+    return (*line, _whole(names.HTTP_STATUS, status)) if status else line
 
 
 @lru_cache(maxsize=256)
