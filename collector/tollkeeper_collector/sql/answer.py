@@ -15,6 +15,7 @@ from typing import Final
 from aiohttp import web
 
 from tollkeeper_collector.sql.errors import SqlError
+from tollkeeper_collector.sql.marks import TAG_HEADER, marked
 
 DISPLAY_NAME: Final = "tollkeeper"
 CONTENT_TYPES: Final = {
@@ -40,7 +41,6 @@ CONTENT_TYPES: Final = {
     "TabSeparatedWithNamesAndTypes": "text/tab-separated-values; charset=UTF-8",
 }
 TEXT: Final = "text/plain; charset=UTF-8"
-MARK: Final = "__exception__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Delivery:
         headers = self.heading.headers() | {
             "Content-Type": CONTENT_TYPES.get(self.heading.output_format, TEXT),
             "X-ClickHouse-Summary": summary(result_bytes, elapsed_ns),
-            "X-ClickHouse-Exception-Tag": self.heading.tag,
+            TAG_HEADER: self.heading.tag,
         }
         if self.heading.gzip:
             headers["Content-Encoding"] = "gzip"
@@ -119,7 +119,7 @@ class Delivery:
             async for piece in pieces:
                 await self._write(piece)
         except SqlError as error:
-            await self._write(_marked(error, self.heading))
+            await self._write(marked(error.text(self.heading.version), self.heading.tag))
             await self._finish()
             if self.request.transport is not None:
                 self.request.transport.close()  # no last chunk: visibly cut
@@ -141,10 +141,3 @@ class Delivery:
     async def _finish(self) -> None:
         if self._gzip:
             await self._started().write(self._gzip.flush())
-
-
-def _marked(error: SqlError, heading: Heading) -> bytes:
-    """Return an error as ClickHouse (25.11 and later) writes it into a body that has begun."""
-    message = error.text(heading.version)
-    size = len(message.encode())
-    return f"\r\n{MARK}\r\n{heading.tag}\r\n{message}{size} {heading.tag}\r\n{MARK}\r\n".encode()

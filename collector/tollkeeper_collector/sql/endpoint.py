@@ -75,14 +75,13 @@ class SqlEndpoint:
         return self.limits.buffered_bytes if question.wait_end_of_query else 1
 
     def _heading(self, question: Question, running: Running) -> Heading:
-        heading = Heading(
+        return Heading(
             question.query_id or str(uuid.uuid4()),
             self.readers.version,
             self.readers.timezone,
             running.output_format,
             question.gzip,
         )
-        return replace(heading, tag=running.tag) if running.tag else heading
 
     async def close(self, app: web.Application) -> None:
         """Give back clients and threads."""

@@ -76,9 +76,16 @@ def busy(message: str) -> SqlError:
 
 def from_engine(failure: Error) -> SqlError:
     """Return what the engine said, without the address and the version the driver adds."""
-    match = MESSAGE.search(str(failure))
-    if match is None:
+    if MESSAGE.search(str(failure)) is None:
         return SqlError(failure.code or 999, "UNAVAILABLE", "the store cannot be asked now")
+    return from_text(str(failure))
+
+
+def from_text(text: str) -> SqlError:
+    """Return an error from the text a server or a driver gives it."""
+    match = MESSAGE.search(text)
+    if match is None:
+        return SqlError(999, "UNAVAILABLE", "the store said nothing that can be understood")
     said = match.group(2).strip()
     names = NAME.findall(said)
     message = TRAILER.sub("", said)[:TRUNCATED_AT]

@@ -32,6 +32,7 @@ NODES: Final = frozenset(
 TABLES: Final = {DATABASE: frozenset(TENANT_COLUMN), "system": SYSTEM_TABLES}
 ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 ESCAPES: Final = {"b": "\b", "f": "\f", "r": "\r", "n": "\n", "t": "\t", "0": "\0"}
+CONTAINERS: Final = ("array", "map", "nested", "tuple")  # read as literals, not as escaped text
 OUTSIDE: Final = frozenset(("information_schema", "default"))
 
 
@@ -171,7 +172,9 @@ class _Walk:
             message = f"Substitution `{node['name']}` is not set"
             raise SqlError(456, "UNKNOWN_QUERY_PARAMETER", message)
         alias = {"alias": node["alias"]} if "alias" in node else {}
-        arguments = [_literal(unescape(value)), _literal(node["param_type"])]
+        kind = str(node["param_type"])
+        text = value if kind.lower().startswith(CONTAINERS) else unescape(value)
+        arguments = [_literal(text), _literal(kind)]
         inside = {"type": "ExpressionList", "children": arguments}
         return {"type": "Function", "name": "CAST", "arguments": inside, **alias}
 

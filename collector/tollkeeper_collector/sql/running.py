@@ -12,9 +12,10 @@ from typing import Final, Protocol, TypeVar, cast
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error
-from urllib3.exceptions import HTTPError
+from urllib3 import HTTPResponse
 
-from tollkeeper_collector.sql.errors import SqlError, from_engine
+from tollkeeper_collector.sql.errors import from_engine
+from tollkeeper_collector.sql.marks import TAG_HEADER, ServerStream
 from tollkeeper_collector.sql.readers import Readers, ask
 from tollkeeper_collector.sql.request import Question
 from tollkeeper_collector.sql.statements import Statement, output_format, prepare
@@ -34,13 +35,12 @@ class Stream(Protocol):
 
 @dataclass(slots=True)
 class Running:
-    """A statement under way: its format, its exception tag ("": none) and its bytes."""
+    """A statement under way: its format and its bytes."""
 
     readers: Readers
     scope: str
     threads: Executor
     output_format: str = ""
-    tag: str = ""
     _client: Client | None = None
     _stream: Stream | None = None
 
@@ -77,11 +77,9 @@ class Running:
         if not statement.sql:
             return
         try:
-            stream = _open(client, statement, self.output_format)
+            self._stream = _open(client, statement, self.output_format)
         except Error as failure:
             raise from_engine(failure) from failure
-        self._stream = stream
-        self.tag = getattr(stream, "headers", {}).get("X-ClickHouse-Exception-Tag", "")
 
     def _read(self) -> bytes:
         if self._stream is None:
@@ -90,8 +88,6 @@ class Running:
             return self._stream.read(PIECE_BYTES)
         except Error as failure:
             raise from_engine(failure) from failure
-        except (HTTPError, OSError) as failure:
-            raise SqlError(999, "UNAVAILABLE", "the store broke off its answer") from failure
 
     def _finish(self) -> None:
         if self._stream is not None:
@@ -103,9 +99,12 @@ class Running:
 
 def _open(client: Client, statement: Statement, wanted: str) -> Stream:
     sql = f"{statement.sql}\nFORMAT {wanted}"
-    if statement.streams:
-        return cast(Stream, client.raw_stream(sql))
-    return io.BytesIO(client.raw_query(sql))
+    if not statement.streams:
+        return io.BytesIO(client.raw_query(sql))
+    stream = client.raw_stream(sql)
+    if isinstance(stream, HTTPResponse):
+        return ServerStream(stream, stream.headers.get(TAG_HEADER, ""))
+    return cast(Stream, stream)
 
 
 def _format_of(statement: Statement, question: Question) -> str:

@@ -10,6 +10,7 @@ would create them are taken without effect.
 import socket
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -23,6 +24,9 @@ from tollkeeper_collector.store.tenancy import POLICY, embedded_users
 NOT_SETTINGS = {"query", "database", "default_format", "session_id", "query_id", "user", "password"}
 NOT_SETTINGS |= {"wait_end_of_query", "enable_http_compression", "client_protocol_version"}
 NOT_SETTINGS |= {"send_progress_in_http_headers", "http_headers_progress_interval_ms"}
+HEADERS = {"X-ClickHouse-Format": "TabSeparated", "X-ClickHouse-Timezone": "UTC"}
+STREAMED = ("FORMAT Native", "FORMAT TabSeparated")
+TAG = "0123456789abcdef"
 
 
 class Server:
@@ -44,38 +48,31 @@ class Server:
         return web.json_response(self.statements)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        if self.broken == "refuse":
+            return _failed("Code: 252. DB::Exception: Too many parts (3001). (TOO_MANY_PARTS)")
         body = await request.read()
         if request.headers.get("Content-Encoding") == "lz4":
             body = lz4.frame.decompress(body)
-        if self.broken == "refuse":
-            return _failed("Code: 252. DB::Exception: Too many parts (3001). (TOO_MANY_PARTS)")
-        try:
-            answer = self._run(dict(request.query), body)
-        except RuntimeError as failure:
-            return _failed(str(failure))
-        if self.broken == "lose-answers":
-            request.transport.abort()
-        return answer
-
-    def _run(self, fields: dict[str, str], body: bytes) -> web.Response:
-        sql, data = _split(fields.get("query", "").encode(), body)
+        sql, data = _split(request.query.get("query", "").encode(), body)
         self.statements.append(sql)
         if sql.startswith("CREATE ROW POLICY"):
             return web.Response()
         handle = chdb.connect(self.address)
         try:
-            if database := fields.get("database"):
-                handle.query(f"USE `{database}`")
-            _apply(handle, fields)
-            return _run(handle, sql.replace(f"'{POLICY}'", "'default'"), data, fields)
+            answer = await _run(request, handle, sql.replace(f"'{POLICY}'", "'default'"), data)
+        except RuntimeError as failure:
+            return _failed(str(failure))
         finally:
             handle.close()
+        if self.broken == "lose-answers" and request.transport is not None:
+            request.transport.abort()
+        return answer
 
 
 def _split(query: bytes, body: bytes) -> tuple[str, bytes]:
     """Return the statement and what is to be inserted."""
     if query and body:
-        return (query.decode(), body)
+        return query.decode(), body
     text = query or body
     if text.startswith(b"INSERT") and b"FORMAT Native\n" in text:
         head, _, data = text.partition(b"\n")
@@ -83,25 +80,60 @@ def _split(query: bytes, body: bytes) -> tuple[str, bytes]:
     return text.decode(), b""
 
 
-def _apply(handle: Connection, fields: dict[str, str]) -> None:
+async def _run(
+    request: web.Request, handle: Connection, sql: str, data: bytes
+) -> web.StreamResponse:
+    fields = dict(request.query)
+    if database := fields.get("database"):
+        handle.query(f"USE `{database}`")
+    _apply(handle, fields)
+    if data:
+        _insert(handle, sql, data)
+        return web.Response(headers=HEADERS)
+    parameters = {name[6:]: value for name, value in fields.items() if name.startswith("param_")}
+    if sql.startswith(("SELECT", "WITH")) and sql.endswith(STREAMED):
+        return await _stream(request, handle, sql, parameters)
+    output = fields.get("default_format", "TabSeparated")
+    whole = handle.query(sql, output, params=parameters).bytes()
+    return web.Response(body=whole or b"", headers=HEADERS)
+
+
+def _apply(handle: Connection, fields: Mapping[str, str]) -> None:
     settings = {k: v for k, v in fields.items() if k not in NOT_SETTINGS and k[:6] != "param_"}
     for name in sorted(settings, key=lambda name: name == "readonly"):
         value = settings[name].replace("\\", "\\\\").replace("'", "\\'")
         handle.query(f"SET {name} = '{value}'")
 
 
-def _run(handle: Connection, sql: str, data: bytes, fields: dict[str, str]) -> web.Response:
-    if data:
-        with tempfile.NamedTemporaryFile() as file:
-            file.write(data)
-            file.flush()
-            head, _, output = sql.rpartition(" FORMAT ")
-            handle.query(f"{head} FROM INFILE '{file.name}' FORMAT {output}")
-        return web.Response()
-    parameters = {name[6:]: value for name, value in fields.items() if name.startswith("param_")}
-    result = handle.query(sql, fields.get("default_format", "TabSeparated"), params=parameters)
-    headers = {"X-ClickHouse-Format": "TabSeparated", "X-ClickHouse-Timezone": "UTC"}
-    return web.Response(body=result.bytes() or b"", headers=headers)
+def _insert(handle: Connection, sql: str, data: bytes) -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        head, _, output = sql.rpartition(" FORMAT ")
+        handle.query(f"{head} FROM INFILE '{file.name}' FORMAT {output}")
+
+
+async def _stream(
+    request: web.Request, handle: Connection, sql: str, parameters: Mapping[str, str]
+) -> web.StreamResponse:
+    """Send an answer block by block; an error on the way is marked and cuts the connection."""
+    blocks = iter(handle.send_query(sql, sql.rpartition(" ")[2], params=dict(parameters)))
+    block = next(blocks, None)
+    response = web.StreamResponse(headers={**HEADERS, "X-ClickHouse-Exception-Tag": TAG})
+    await response.prepare(request)
+    try:
+        while block is not None:
+            await response.write(block.bytes())
+            block = next(blocks, None)
+    except RuntimeError as failure:
+        said = f"{failure}\n"
+        marked = f"__exception__\r\n{TAG}\r\n{said}{len(said)} {TAG}\r\n__exception__"
+        await response.write(f"\r\n{marked}\r\n".encode())
+        if request.transport is not None:
+            request.transport.close()
+        return response
+    await response.write_eof()
+    return response
 
 
 def _failed(message: str) -> web.Response:
