@@ -99,4 +99,4 @@ def _heading(served: Served, title: str) -> None:
 
 
 def _sign_out(served: Served) -> None:
-    served.entrance.sessions.close(st.context.cookies.get(served.cookie, ""))
+    served.entrance.sessions.close(served.token(st.context.cookies))

@@ -22,9 +22,14 @@ class Served:
     cookie: str
     proxy_port: int = 4000
 
-    def visitor(self, cookies: Mapping[str, str]) -> Session | None:
+    def visitor(self, cookies: Mapping[str, object]) -> Session | None:
         """Return who asks for this run, None when the session is over meanwhile."""
-        return self.entrance.visitor(cookies.get(self.cookie, ""))
+        return self.entrance.visitor(self.token(cookies))
+
+    def token(self, cookies: Mapping[str, object]) -> str:
+        """Return what the browser holds of a session; "" when it holds none."""
+        found = cookies.get(self.cookie)
+        return found if isinstance(found, str) else ""
 
 
 @dataclass(slots=True)

@@ -63,7 +63,10 @@ def spans(store: Asks, trace_id: str) -> list[Span]:
         "SpanAttributes, Events.Name AS names, Events.Attributes AS details, "
         "arrayMap(t -> toUnixTimestamp64Nano(t), Events.Timestamp) AS times "
         "FROM otel.otel_traces WHERE TraceId = {trace_id:String} "
-        "AND Timestamp >= lifetime.1 AND Timestamp < lifetime.2 + INTERVAL 1 SECOND "
+        # A column of fractions compared with whole seconds loses the last one: the engine's index
+        # takes "< 12:00:01" for "<= 12:00:00" (ClickHouse 26.9).
+        "AND Timestamp >= toDateTime64(lifetime.1, 9) "
+        "AND Timestamp < toDateTime64(lifetime.2, 9) + INTERVAL 1 SECOND "
         "ORDER BY Timestamp, SpanId LIMIT 1 BY TenantId, SpanId "
         f"LIMIT {MOST_SPANS + 1}"
     )

@@ -10,10 +10,11 @@ from tollkeeper_dashboard import format as shown
 from tollkeeper_dashboard.client import Asks
 from tollkeeper_dashboard.queries import overview
 from tollkeeper_dashboard.queries.overview import Part, Sums
-from tollkeeper_dashboard.queries.scope import DIMENSIONS, Dimension, Scope
+from tollkeeper_dashboard.queries.scope import Dimension, Scope
 from tollkeeper_dashboard.ranges import TimeRange
 from tollkeeper_dashboard.views import choosing, first_steps
 
+SPLITS: Final[dict[str, Dimension]] = {"Model": "model", "Key": "key", "User": "user"}
 NAMELESS: Final[dict[Dimension, str]] = {
     "model": "(no model)",
     "key": "(no key)",
@@ -116,15 +117,14 @@ def _table(store: Asks, scope: Scope) -> None:
     with st.container(border=True):
         chosen = st.segmented_control(
             "By",
-            list(DIMENSIONS),
-            default="model",
+            list(SPLITS),
+            default="Model",
             required=True,
-            format_func=lambda name: f"By {name}",
             key="by",
             bind="query-params",
             label_visibility="collapsed",
         )
-        dimension: Dimension = chosen
+        dimension = SPLITS[chosen]
         parts = overview.by(store, scope, dimension)
         number = st.column_config.NumberColumn
         st.dataframe(

@@ -13,12 +13,12 @@ from tollkeeper_dashboard.queries.calls import PAGE, Call, Fate, Filter
 from tollkeeper_dashboard.queries.trace import is_trace_id
 from tollkeeper_dashboard.views import choosing
 
-FATES: Final[dict[Fate, str]] = {
-    "": "All",
-    "ok": "OK",
-    "failed": "Failed",
-    "blocked": "Blocked",
-    "cached": "From cache",
+FATES: Final[dict[str, Fate]] = {
+    "All": "",
+    "OK": "ok",
+    "Failed": "failed",
+    "Blocked": "blocked",
+    "From cache": "cached",
 }
 Table = Mapping[str, Sequence[datetime | str | float | None]]
 TABLE_HEIGHT: Final = 620  # pixels
@@ -48,9 +48,8 @@ def _filter() -> Filter:
         fate = st.segmented_control(
             "Outcome",
             list(FATES),
-            default="",
+            default="All",
             required=True,
-            format_func=lambda each: FATES[each],
             key="outcome",
             bind="query-params",
             label_visibility="collapsed",
@@ -66,7 +65,7 @@ def _filter() -> Filter:
             "Search", placeholder="Trace id, request id or words of the prompt", key="text",
             label_visibility="collapsed", max_chars=256, on_change=_first_page,
         )  # fmt: skip
-    return Filter(fate or "", session.strip(), text.strip())
+    return Filter(FATES[fate], session.strip(), text.strip())
 
 
 def _table(found: Sequence[Call]) -> str:
