@@ -8,7 +8,7 @@ from tests.equipment.places import REPOSITORY
 from tests.layout.source_tree import cycles, functions_of, import_graph, modules
 
 EXCEPTION: Final = re.compile(r"# (noqa|type: ignore)\b")
-WITH_WORDS: Final = re.compile(r"# (noqa|type: ignore)\S*(?: [A-Z0-9, ]+)?\s+(#|-) ?\w")
+WITH_WORDS: Final = re.compile(r"# (noqa|type: ignore)(\[[^\]]*\])?(: ?[A-Z0-9, ]+)?\s+(#|-)\s*\w")
 NEAR_LINES: Final = 5  # a reason may stand once above a group of lines
 
 

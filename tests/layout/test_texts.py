@@ -9,7 +9,7 @@ from tests.equipment.places import REPOSITORY
 
 # Written in two pieces so that this file does not name what it looks for.
 MACHINE_PATHS: Final = re.compile(
-    r"/wor" r"k/|/hom" r"e/[a-z]|/Use" r"rs/[a-z]|(?<![\w.])/roo" r"t/|/tm" r"p/[a-z]"
+    r"/wor" r"k/|/hom" r"e/[a-z]|/Use" r"rs/[a-z]|(?<![\w.])/roo" r"t/|/tm" r"p/[a-z]{2}"
 )
 REGISTRIES: Final = re.compile(
     r"pypi\.o"
@@ -25,6 +25,8 @@ SECRETS: Final = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----\n|AKIA[0-9A-Z]{16}|ghp_[A-Za-z0-9]{36}"
     r"|\bsk-(?:proj-|ant-)?[A-Za-z0-9]{32,}|\btk-[A-Za-z0-9_-]{43}\b"
 )
+# What tests of masking use: nobody's key counts up or repeats itself.
+MADE_UP: Final = re.compile(r"abcdef|ABCDEF|012345|123456|(.)\1{5}|(.{2,6})\2{3}")
 OTHER_WORDS: Final = re.compile(r"(?i)\bissues show\b|\bclaude code\b|\banthropic session\b")
 BINARY: Final = frozenset({".png", ".ico", ".gz", ".parquet", ".woff2", ".pb"})
 
@@ -54,6 +56,7 @@ def test_no_tracked_file_names(pattern: re.Pattern[str]) -> None:
         f"{name}:{text.count(chr(10), 0, match.start()) + 1}: {match.group()[:60]}"
         for name, text in tracked_texts()
         for match in pattern.finditer(text)
+        if not (pattern is SECRETS and MADE_UP.search(match.group()))
     ]
     assert not found
 
