@@ -10,7 +10,10 @@ from tollkeeper.pricing import Price, Usage, price_of
 from tollkeeper_proxy.accounts.tokens import count_tokens
 from tollkeeper_proxy.exchange import Exchange
 
-_NEVER_SENT: Final = frozenset({"connect_failed", "connect_timeout", "pool_exhausted"})
+# Faults before any model was at work: nothing was sent, or it was sent on its way elsewhere.
+_NEVER_SERVED: Final = frozenset(
+    {"connect_failed", "connect_timeout", "pool_exhausted", "redirect_refused"}
+)
 
 
 def account(exchange: Exchange) -> None:
@@ -54,9 +57,7 @@ def _usage(exchange: Exchange) -> Usage | None:
     summary = exchange.summary
     if summary is not None and summary.usage is not None:
         return summary.usage
-    if exchange.outcome in {"complete", "cancelled", "truncated"} or _timed_out(exchange):
-        return _estimate(exchange)
-    return None
+    return _estimate(exchange)
 
 
 def _estimate(exchange: Exchange) -> Usage | None:
@@ -64,10 +65,11 @@ def _estimate(exchange: Exchange) -> Usage | None:
     request = exchange.request
     if request is None or _known_free(exchange):
         return None
-    asked = sum(count_tokens(surface.text) for surface in request.surfaces())
+    asked = "\n".join(surface.text for surface in request.surfaces())
     messages = exchange.summary.output_messages if exchange.summary else []
-    answered = sum(count_tokens(text) for message in messages for text in _texts(message))
-    return Usage(input_tokens=asked, output_tokens=answered, source="estimated")
+    answered = "\n".join(text for message in messages for text in _texts(message))
+    # Joined, because only what is counted at once is counted within bounds.
+    return Usage(count_tokens(asked), count_tokens(answered), source="estimated")
 
 
 def _texts(message: dict[str, object]) -> list[str]:
@@ -81,12 +83,4 @@ def _texts(message: dict[str, object]) -> list[str]:
 
 def _known_free(exchange: Exchange) -> bool:
     last = exchange.attempts[-1]
-    return last.status >= 400 or last.error_type in _NEVER_SENT
-
-
-def _timed_out(exchange: Exchange) -> bool:
-    return exchange.attempts[-1].error_type in {
-        "first_byte_timeout",
-        "total_timeout",
-        "connection_lost",
-    }
+    return last.status >= 400 or last.error_type in _NEVER_SERVED
