@@ -24,7 +24,7 @@ servers: $(STAMP)       ## what tests need and no wheel brings: redis-server, ch
 	@bash tests/servers.sh
 
 test: $(STAMP) servers  ## the whole suite, in parallel
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: $(STAMP)         ## lint, format, types, import contracts, cycles
 	$(BIN)/ruff check .
