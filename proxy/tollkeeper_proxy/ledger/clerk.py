@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 
 from tollkeeper_proxy.ledger import tables, transaction
 from tollkeeper_proxy.ledger.entries import Ask, Denied, Granted, LedgerDown, Settlement
-from tollkeeper_proxy.ledger.flush import WalFile
+from tollkeeper_proxy.ledger.flush import Flusher
 
 log = logging.getLogger(__name__)
 
@@ -116,34 +116,27 @@ class SqliteLedger:
         self._bell.put(True)
 
     def _work(self, connection: sqlite3.Connection) -> None:
-        wal = WalFile(self._path)
+        flusher = Flusher(self._path)
         try:
             closing = False
             while not closing:
-                closing = self._work_once(connection, wal)
+                closing = self._work_once(connection, flusher)
         finally:
             if self._backlog:
                 log.error("the ledger closed with %d settlements not booked", len(self._backlog))
-            wal.close()
+            flusher.close()
             connection.close()
 
-    def _work_once(self, connection: sqlite3.Connection, wal: WalFile) -> bool:
+    def _work_once(self, connection: sqlite3.Connection, flusher: Flusher) -> bool:
         """Book what waits and do the chores; return whether it was the last time."""
-        group = self._collect(wal)
-        self._attend(connection, group, wal)
+        group = self._collect()
+        self._attend(connection, group, flusher)
         self._reap(connection)
-        try:
-            if group.closing:
-                wal.flush()
-            else:
-                wal.flush_when_due()
-        except OSError:
-            log.exception("the ledger could not be flushed to disk")
         return group.closing
 
-    def _collect(self, wal: WalFile) -> _Group:
+    def _collect(self) -> _Group:
         group = _Group()
-        idle_s = min(wal.due_in_s(), RETRY_S if self._backlog else REAP_INTERVAL_S)
+        idle_s = RETRY_S if self._backlog else REAP_INTERVAL_S
         with suppress(Empty):
             rung = self._bell.get(timeout=0.0 if self._entries else idle_s)
             while rung:
@@ -155,7 +148,7 @@ class SqliteLedger:
                 group.add(self._entries.popleft())
         return group
 
-    def _attend(self, connection: sqlite3.Connection, group: _Group, wal: WalFile) -> None:
+    def _attend(self, connection: sqlite3.Connection, group: _Group, flusher: Flusher) -> None:
         portion = len(self._backlog) if group.closing else CATCH_UP_SIZE
         waited = [self._backlog.popleft() for _ in range(min(len(self._backlog), portion))]
         entries = [*waited, *group.entries]
@@ -163,7 +156,7 @@ class SqliteLedger:
             return
         outcomes = self._book(connection, entries)
         if any(isinstance(entry, Settlement) for entry in entries):
-            wal.mark_unflushed()
+            flusher.mark_unflushed()
         self._answer(list(zip(group.futures, outcomes, strict=True)))
 
     def _book(

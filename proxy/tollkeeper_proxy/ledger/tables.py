@@ -96,6 +96,7 @@ def connect(path: Path) -> sqlite3.Connection:
     )
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")  # a checkpoint flushes; see ``flush``
     connection.executescript(SCHEMA)
     connection.execute("PRAGMA busy_timeout = 0")  # from here on waiting is the caller's business
     return connection
