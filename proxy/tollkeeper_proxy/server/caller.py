@@ -25,7 +25,7 @@ def trace_of(headers: Mapping[str, str]) -> Trace:
     """Return this request's place in the caller's trace, or in a new one (W3C trace context)."""
     own = _hex(64)
     match = _TRACEPARENT.fullmatch(headers.get("traceparent", "").strip())
-    if match is None:
+    if match is None or sum(n.lower() == "traceparent" for n, _ in headers.items()) > 1:
         return Trace(_hex(128), own)
     version, trace_id, parent, flags, more = match.groups()
     if (
@@ -102,10 +102,16 @@ def _json_metadata(text: str) -> dict[str, str]:
         return {}
     if not isinstance(document, dict):
         return {}
-    return {
-        _clean(k, 64): _clean(v if isinstance(v, str) else orjson.dumps(v).decode())
-        for k, v in document.items()
-    }
+    return {_clean(k, 64): _clean(_plain(v)) for k, v in document.items()}
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:  # nested deeper than orjson writes
+        return ""
 
 
 def _hex(bits: int) -> str:

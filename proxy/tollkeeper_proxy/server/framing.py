@@ -18,14 +18,17 @@ def refuse_framing(
     raw_headers: Iterable[tuple[bytes, bytes]], *, http_1_0: bool = False
 ) -> Refusal | None:
     """Return why a request's framing is refused, None when it is sound."""
-    hosts = 0
+    hosts = framings = 0
     for raw_name, value in raw_headers:
         name = raw_name.lower()
         if name == b"host":
             hosts += 1
             if not _HOST.fullmatch(value.strip()):
                 return _bad("The Host header is not a host and port.")
+        elif name == b"content-length":
+            framings += 1
         elif name == b"transfer-encoding":
+            framings += 1
             if http_1_0 or value.strip().lower() != b"chunked":
                 return _bad("The only Transfer-Encoding accepted is 'chunked', on HTTP/1.1.")
         elif name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
@@ -35,6 +38,8 @@ def refuse_framing(
                 status=415,
                 code="unsupported_content_encoding",
             )
+    if framings > 1:
+        return _bad("A body has one Content-Length or one Transfer-Encoding.")
     if hosts > 1 or (hosts == 0 and not http_1_0):
         return _bad("A request needs exactly one Host header.")
     return None
