@@ -1,7 +1,7 @@
 """Spans on their way to the collectors: a bounded queue, batches, a spool while nobody answers.
 
 Never on a request's path: ``offer`` appends and returns. What cannot be kept is dropped and
-counted by reason, and ``offered = sent + spooled + waiting + dropped`` holds at every moment.
+counted by reason: in spans, ``offered = sent + spooled + waiting + dropped`` for each collector.
 """
 
 import asyncio
@@ -18,7 +18,9 @@ from tollkeeper_proxy.telemetry.destination import Destination
 from tollkeeper_proxy.telemetry.spans import Span, SpanMaker
 
 BATCH_EXCHANGES: Final = 256
+BATCH_BYTES: Final = 8 * 1024 * 1024  # of requests and answers; our collector takes 64 MiB at once
 SLICE_EXCHANGES: Final = 8  # encoded at one go before requests get their turn again
+LARGE_BYTES: Final = 32 * 1024  # masked in about 0.1 ms where it holds no suspects
 LINGER_S: Final = 0.2  # how long a lone span waits for company
 
 
@@ -44,14 +46,17 @@ class SpanExporter:
         self._queue: deque[Exchange] = deque()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._closing = False
+        self.waiting_spans = 0
         self.dropped: Counter[str] = Counter()
 
     def offer(self, exchange: Exchange) -> None:
         """Take one ended exchange; never blocks, never raises."""
         if len(self._queue) >= self._queue_size:
-            self.dropped["queue_full"] += 1
+            self.dropped["queue_full"] += _span_count(exchange)
             return
         self._queue.append(exchange)
+        self.waiting_spans += _span_count(exchange)
         if len(self._queue) >= BATCH_EXCHANGES:
             self._wake.set()
 
@@ -63,12 +68,10 @@ class SpanExporter:
 
     async def close(self) -> None:
         """Send or spool all that waits, then stop."""
+        self._closing = True
+        self._wake.set()
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        while self._queue:
-            await self._export_batch()
+            await self._task  # never cancelled: what it has in hand would be lost
         for destination in self._destinations:
             await destination.close()
 
@@ -78,8 +81,8 @@ class SpanExporter:
         return [
             (
                 "tollkeeper_spans_waiting",
-                "Ended requests whose spans are not encoded yet.",
-                lambda: len(self._queue),
+                "Spans that are neither sent nor spooled yet.",
+                lambda: self.waiting_spans,
             ),
             (
                 "tollkeeper_spans_sent",
@@ -99,30 +102,60 @@ class SpanExporter:
         ]
 
     async def _run(self) -> None:
-        while True:
+        while self._queue or not self._closing:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LINGER_S):
                     await self._wake.wait()
             self._wake.clear()
-            try:
-                while self._queue:
-                    await self._export_batch()
-            except Exception as error:  # noqa: BLE001 - the exporter's seam: telemetry never ends
-                self.dropped["encoding_failed"] += 1
-                self._report("exporter", error)
+            while self._queue:
+                await self._export_batch()
 
     async def _export_batch(self) -> None:
         by_tenant: dict[str, list[Span]] = {}
-        for taken in range(min(BATCH_EXCHANGES, len(self._queue))):
+        taken = taken_spans = size_bytes = 0
+        while self._queue and taken < BATCH_EXCHANGES and size_bytes < BATCH_BYTES:
             exchange = self._queue.popleft()
-            self._count(exchange)
-            by_tenant.setdefault(exchange.tenant_id, []).extend(self._maker.spans(exchange))
-            if taken % SLICE_EXCHANGES == SLICE_EXCHANGES - 1:
+            taken += 1
+            taken_spans += _span_count(exchange)
+            size_bytes += exchange.bytes_in + exchange.bytes_out
+            by_tenant.setdefault(exchange.tenant_id, []).extend(self._spans(exchange))
+            if taken % SLICE_EXCHANGES == 0:
                 await asyncio.sleep(0)
-        body = orjson.dumps({"resourceSpans": [self._group(t, s) for t, s in by_tenant.items()]})
+        await self._deliver({tenant: spans for tenant, spans in by_tenant.items() if spans})
+        self.waiting_spans -= taken_spans
+
+    def _spans(self, exchange: Exchange) -> list[Span]:
+        try:
+            self._count(exchange)
+            return self._maker.spans(exchange)
+        except Exception as error:  # noqa: BLE001 - the exporter's seam: one bad exchange is one
+            self._give_up(_span_count(exchange), error)
+            return []
+
+    async def _deliver(self, by_tenant: dict[str, list[Span]]) -> None:
         count = sum(len(spans) for spans in by_tenant.values())
-        for destination in self._destinations:
-            await destination.take(body, span_count=count)
+        groups = [self._group(tenant, spans) for tenant, spans in by_tenant.items()]
+        try:
+            body = orjson.dumps({"resourceSpans": groups})
+        except orjson.JSONEncodeError as error:
+            self._give_up(count, error)
+            return
+        for destination in self._destinations if count else ():
+            try:
+                await destination.take(body, span_count=count)
+            except Exception as error:  # noqa: BLE001 - the exporter's seam: telemetry never ends
+                destination.dropped["delivery_failed"] += count
+                self._report("exporter", error)
+
+    def _give_up(self, span_count: int, error: Exception) -> None:
+        self.dropped["encoding_failed"] += span_count
+        self._report("exporter", error)
+
+    async def _spans(self, exchange: Exchange) -> list[Span]:
+        """Make the spans here, or in a thread where masking their content takes long."""
+        if exchange.bytes_in + exchange.bytes_out < LARGE_BYTES:
+            return self._maker.spans(exchange)
+        return await asyncio.to_thread(self._maker.spans, exchange)
 
     def _group(self, tenant_id: str, spans: list[Span]) -> dict[str, object]:
         resource = {**self._resource, names.TENANT_ID: tenant_id}
@@ -132,3 +165,7 @@ class SpanExporter:
             "scopeSpans": [{"scope": {"name": names.PROXY_SCOPE}, "spans": spans}],
             "schemaUrl": names.SCHEMA_URL,
         }
+
+
+def _span_count(exchange: Exchange) -> int:
+    return 1 + len(exchange.attempts)
