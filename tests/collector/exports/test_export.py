@@ -24,7 +24,7 @@ from tollkeeper_collector.store.clickhouse import ClickHouseStore
 from tollkeeper_collector.store.opening import Engine
 
 NASTY = [
-    "=1+1", "+1", "-1", "@SUM(A1)", 
+    "=1+1", "+1", "-1", "@SUM(A1)",
     "\t=1", "\r=1", "\n=1", " =1", "'=1", '"=1', "\uff1d1", "'", "''=1",
     "a,b", 'say "hi"', "two\r\nlines", "nul\0inside", "😀", "\u202eright to left", "", " ", "-",
     "x" * 40_000, "NULL", "\\N", "{}", "1e5", "+49 30 123", "cafe\u0301",
