@@ -129,7 +129,7 @@ def test_every_question_is_a_line_in_the_export(
     now = datetime.now(UTC)
     begin, end = now - timedelta(hours=1), now + timedelta(hours=1)
     fresh.run(
-        *("export", "calls", "--format", form, "--output", str(file)),
+        *("export", "calls", "--format", form, "--out", str(file)),
         *("--from", begin.isoformat(timespec="seconds"), "--to", end.isoformat(timespec="seconds")),
     )
     exported = _read(file, form)
