@@ -7,10 +7,12 @@ that nothing of it is computed per call. The key is in the head and nowhere else
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
 
+from tollkeeper_proxy.errors import CallerError
+from tollkeeper_proxy.exchange import Refusal
 from tollkeeper_proxy.routing.catalog import CATALOGUE
 from tollkeeper_proxy.settings import ProviderSettings
 from tollkeeper_proxy.upstream import Origin, Timeouts, UpstreamCall
@@ -47,9 +49,14 @@ class Provider:
         return body if key in {"", NO_KEY} else body.replace(key.encode("latin-1"), b"***")
 
     def call(self, body: bytes, *, credential: str = "") -> UpstreamCall:
-        """Return the call for one chat completion; ``credential`` replaces our own key."""
+        """Return the call for one chat completion; ``credential`` replaces our own key.
+
+        Raises ``CallerError`` on a credential no header can carry.
+        """
         head = self.head
         if credential:
+            if not _fits_a_header(credential):
+                raise CallerError(_UNUSABLE)
             line = f"Authorization: Bearer {credential}\r\n".encode("latin-1")
             head = self.head_without_key[: -len(_LENGTH)] + line + _LENGTH
         return UpstreamCall(
@@ -62,6 +69,13 @@ class Provider:
 
 
 _LENGTH: Final = b"Content-Length: "
+_UNUSABLE: Final = Refusal(
+    "forward",
+    "The credential has characters no header can carry.",
+    status=401,
+    kind="authentication_error",
+    code="invalid_api_key",
+)
 
 
 def configured_providers(
@@ -86,15 +100,10 @@ def configured_providers(
 
 def build_provider(name: str, section: ProviderSettings) -> Provider:
     """Return the provider of one complete section; raises ``ProviderConfigError``."""
-    url = urlsplit(section.base_url)
-    if url.scheme not in _PORTS or not url.hostname or url.query or url.fragment or url.username:
-        raise ProviderConfigError(
-            f"providers.{name}.base_url must look like https://host[:port]/path"
-        )
-    origin = Origin(url.scheme, url.hostname, url.port or _PORTS[url.scheme])
+    url, origin = _place(name, section.base_url)
     path = f"{url.path.rstrip('/')}/chat/completions"
     key = section.api_key.get_secret_value()
-    if any(ord(c) < 0x21 or ord(c) > 0x7E for c in key):
+    if not _fits_a_header(key):
         raise ProviderConfigError(f"providers.{name}.api_key has characters no header can carry")
     bare = _head(path, url.netloc, key="")
     return Provider(
@@ -110,6 +119,27 @@ def build_provider(name: str, section: ProviderSettings) -> Provider:
         head=_head(path, url.netloc, key="" if key == NO_KEY else key),
         head_without_key=bare,
     )
+
+
+def _place(name: str, base_url: str) -> tuple[SplitResult, Origin]:
+    try:
+        url = urlsplit(base_url)
+        port = url.port
+    except ValueError:  # a port or an address that is none
+        raise _no_place(name) from None
+    strange = url.query or url.fragment or url.username or not _fits_a_header(base_url)
+    if url.scheme not in _PORTS or not url.hostname or strange:
+        raise _no_place(name)
+    return url, Origin(url.scheme, url.hostname, port or _PORTS[url.scheme])
+
+
+def _no_place(name: str) -> ProviderConfigError:
+    return ProviderConfigError(f"providers.{name}.base_url must look like https://host[:port]/path")
+
+
+def _fits_a_header(text: str) -> bool:
+    """Tell whether a text is visible ASCII, without spaces."""
+    return all(0x21 <= ord(c) <= 0x7E for c in text)
 
 
 def _completed(

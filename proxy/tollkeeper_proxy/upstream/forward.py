@@ -30,13 +30,21 @@ class Forwarder:
         return self.providers[target.provider].without_key(body) if target else body
 
     async def send(self, exchange: Exchange, request: ChatRequest) -> UpstreamAnswer:
-        """Return the provider's answer once its head is there; raises ``UpstreamError``."""
+        """Return the provider's answer once its head is there.
+
+        Raises ``UpstreamError``, and ``CallerError`` before anything is sent.
+        """
         target = exchange.target
         if target is None:
             raise LookupError("the route policy has not run")
         provider = self.providers[target.provider]
         if provider.takes_stream_options:
             request.ask_for_usage()
+        credential = exchange.caller.credential
+        call = provider.call(
+            request.body_for(target.model),
+            credential="" if is_virtual(credential) else credential,
+        )
         attempt = Attempt(
             target=target,
             span_id=f"{random.getrandbits(64) or 1:016x}",
@@ -47,11 +55,6 @@ class Forwarder:
         exchange.attempts.append(attempt)
         started_s = time.monotonic()
         upstream = self.demo if target.provider == DEMO else self.http
-        credential = exchange.caller.credential
-        call = provider.call(
-            request.body_for(target.model),
-            credential="" if is_virtual(credential) else credential,
-        )
         try:
             answer = await upstream.send(call)
         except UpstreamError as error:
