@@ -18,6 +18,7 @@ from clickhouse_connect.driver.exceptions import Error
 from tollkeeper.errors import ConfigError
 from tollkeeper_collector.store import StoreUnavailable
 from tollkeeper_collector.store.failure import first_line
+from tollkeeper_collector.store.lock import holder
 from tollkeeper_collector.store.tenancy import (
     ALL_TENANTS,
     DATABASE,
@@ -48,12 +49,7 @@ class Engine:
         try:
             return self._connect(settings, database)
         except (Error, OSError) as failure:
-            raise StoreUnavailable(self._refusal(failure)) from failure
-
-    def _refusal(self, failure: Exception) -> str:
-        if "Cannot lock file" in str(failure):
-            return f"storage {self.shown_url}: another process has this folder open"
-        return f"storage {self.shown_url}: {first_line(failure)}"
+            raise StoreUnavailable(f"storage {self.shown_url}: {first_line(failure)}") from failure
 
 
 def open_engine(url: str, *, timeout_s: int = 300) -> Engine:
@@ -77,6 +73,8 @@ def _embedded(parts: SplitResult) -> Engine:
         raise ConfigError("storage.url: chDB needs a folder, as in chdb:///data/analytics")
 
     def connect(settings: Settings, database: str) -> Client:
+        if (other := holder(folder)) is not None:
+            raise BlockingIOError(f"process {other} has this folder open")
         users = str(_write_users(folder))
         # Both options are needed: the engine reads a users file only beside a configuration file.
         options = {"config-file": users, "users_config": users}
