@@ -74,15 +74,28 @@ class Destination:
         wait_s = FIRST_WAIT_S
         while True:
             await self._away.wait()
-            batch = await asyncio.to_thread(self._spool.oldest)
-            if batch is None:
-                self._away.clear()
-            elif await self._send(batch.body, batch.span_count):
-                await asyncio.to_thread(self._spool.drop, batch)
+            try:
+                dealt_with = await self._send_oldest()
+            except Exception as error:  # noqa: BLE001 - a background loop's seam
+                self._report("span-spool", error)
+                dealt_with = False
+            if dealt_with:
                 wait_s = FIRST_WAIT_S
             else:
                 await asyncio.sleep(wait_s)
                 wait_s = min(wait_s * 2, LONGEST_WAIT_S)
+
+    async def _send_oldest(self) -> bool:
+        batch = await asyncio.to_thread(self._spool.oldest)
+        self.dropped["unreadable"] = self._spool.unreadable_spans
+        if batch is None:
+            if not self._spool.waiting():  # else one came while we looked
+                self._away.clear()
+            return True
+        if not await self._send(batch.body, batch.span_count):
+            return False
+        await asyncio.to_thread(self._spool.drop, batch)
+        return True
 
     async def _send(self, body: bytes, span_count: int) -> bool:
         """Return whether the batch is dealt with: taken by the collector, or refused for good."""
@@ -110,7 +123,8 @@ class Destination:
 def otlp_head(origin: Origin, path: str, key: str) -> bytes:
     """Return the head of every request to a collector, up to the Content-Length value."""
     default = 443 if origin.scheme == "https" else 80
-    host = origin.host if origin.port == default else f"{origin.host}:{origin.port}"
+    name = f"[{origin.host}]" if ":" in origin.host else origin.host
+    host = name if origin.port == default else f"{name}:{origin.port}"
     lines = [
         f"POST {path} HTTP/1.1",
         f"Host: {host}",

@@ -118,16 +118,19 @@ class SpanExporter:
             taken += 1
             taken_spans += _span_count(exchange)
             size_bytes += exchange.bytes_in + exchange.bytes_out
-            by_tenant.setdefault(exchange.tenant_id, []).extend(self._spans(exchange))
+            by_tenant.setdefault(exchange.tenant_id, []).extend(await self._spans(exchange))
             if taken % SLICE_EXCHANGES == 0:
                 await asyncio.sleep(0)
         await self._deliver({tenant: spans for tenant, spans in by_tenant.items() if spans})
         self.waiting_spans -= taken_spans
 
-    def _spans(self, exchange: Exchange) -> list[Span]:
+    async def _spans(self, exchange: Exchange) -> list[Span]:
+        """Make the spans here, or in a thread where masking their content takes long."""
         try:
             self._count(exchange)
-            return self._maker.spans(exchange)
+            if exchange.bytes_in + exchange.bytes_out < LARGE_BYTES:
+                return self._maker.spans(exchange)
+            return await asyncio.to_thread(self._maker.spans, exchange)
         except Exception as error:  # noqa: BLE001 - the exporter's seam: one bad exchange is one
             self._give_up(_span_count(exchange), error)
             return []
@@ -150,12 +153,6 @@ class SpanExporter:
     def _give_up(self, span_count: int, error: Exception) -> None:
         self.dropped["encoding_failed"] += span_count
         self._report("exporter", error)
-
-    async def _spans(self, exchange: Exchange) -> list[Span]:
-        """Make the spans here, or in a thread where masking their content takes long."""
-        if exchange.bytes_in + exchange.bytes_out < LARGE_BYTES:
-            return self._maker.spans(exchange)
-        return await asyncio.to_thread(self._maker.spans, exchange)
 
     def _group(self, tenant_id: str, spans: list[Span]) -> dict[str, object]:
         resource = {**self._resource, names.TENANT_ID: tenant_id}

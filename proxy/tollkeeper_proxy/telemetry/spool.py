@@ -6,12 +6,14 @@ a thread.
 """
 
 import os
+import re
+import threading
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-_SUFFIX: Final = ".otlp.json"
+_NAME: Final = re.compile(r"(?P<number>\d{12})-(?P<spans>\d{1,9})\.otlp\.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,25 +25,34 @@ class SpooledBatch:
     span_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    path: Path
+    size_bytes: int
+
+
 class Spool:
     """A bounded folder of batches; one process writes and reads it."""
 
     def __init__(self, folder: Path, *, limit_bytes: int) -> None:
         self._folder = folder
         self._limit_bytes = limit_bytes
-        self._files: deque[Path] = deque()
+        self._files: deque[_Kept] = deque()
         self._size_bytes = 0
+        self._sizing = threading.Lock()  # one thread puts while another drops
         self._next = 0
+        self.unreadable_spans = 0
 
     def open(self) -> None:
         """Take stock of what a former run left."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for stale in self._folder.glob("*.part"):
             stale.unlink(missing_ok=True)
-        self._files = deque(sorted(self._folder.glob(f"*{_SUFFIX}")))
-        self._size_bytes = sum(path.stat().st_size for path in self._files)
+        ours = (path for path in self._folder.iterdir() if _NAME.fullmatch(path.name))
+        self._files = deque(_Kept(path, path.stat().st_size) for path in sorted(ours))
+        self._size_bytes = sum(kept.size_bytes for kept in self._files)
         if self._files:
-            self._next = int(self._files[-1].name.partition("-")[0]) + 1
+            self._next = int(self._files[-1].path.name.partition("-")[0]) + 1
 
     def waiting(self) -> int:
         """Return how many batches wait."""
@@ -51,7 +62,7 @@ class Spool:
         """Keep a batch; False when there is no room for it."""
         if self._size_bytes + len(body) > self._limit_bytes:
             return False
-        path = self._folder / f"{self._next:012d}-{span_count}{_SUFFIX}"
+        path = self._folder / f"{self._next:012d}-{span_count}.otlp.json"
         part = path.with_suffix(".part")
         try:
             with open(part, "wb", opener=_private) as file:
@@ -61,28 +72,37 @@ class Spool:
             part.unlink(missing_ok=True)
             return False
         self._next += 1
-        self._files.append(path)
-        self._size_bytes += len(body)
+        self._grow(len(body))
+        self._files.append(_Kept(path, len(body)))
         return True
 
     def oldest(self) -> SpooledBatch | None:
         """Return the batch to send next, None when there is none; unreadable files are skipped."""
         while self._files:
-            path = self._files[0]
+            path = self._files[0].path
             try:
                 body = path.read_bytes()
             except OSError:
-                self._files.popleft()
+                self._grow(-self._files.popleft().size_bytes)
+                self.unreadable_spans += _span_count(path)
                 continue
-            return SpooledBatch(path, body, int(path.name.removesuffix(_SUFFIX).partition("-")[2]))
+            return SpooledBatch(path, body, _span_count(path))
         return None
 
     def drop(self, batch: SpooledBatch) -> None:
         """Forget a batch that has been dealt with."""
-        if self._files and self._files[0] == batch.path:
-            self._files.popleft()
-        self._size_bytes -= len(batch.body)
+        if self._files and self._files[0].path == batch.path:
+            self._grow(-self._files.popleft().size_bytes)
         batch.path.unlink(missing_ok=True)
+
+    def _grow(self, size_bytes: int) -> None:
+        with self._sizing:
+            self._size_bytes += size_bytes
+
+
+def _span_count(path: Path) -> int:
+    found = _NAME.fullmatch(path.name)
+    return int(found["spans"]) if found else 0
 
 
 def _private(path: str, flags: int) -> int:
