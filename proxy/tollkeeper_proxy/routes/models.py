@@ -1,5 +1,6 @@
 """The route ``GET /v1/models``: the names a caller may use here, in OpenAI's list shape."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -38,6 +39,7 @@ class ModelList:
                 exchange.outcome = "complete"
                 await _json(exchange, sink, self._list(), answer_headers(exchange))
         finally:
+            exchange.ended_unix_ns = time.time_ns()
             passage.settle(exchange)
             self.emit(exchange)
 
