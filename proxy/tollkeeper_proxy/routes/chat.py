@@ -99,7 +99,10 @@ class ChatCompletions:
             raise
         except Exception as error:  # noqa: BLE001 - the request boundary
             self.report_bug(exchange, error)
-            await _refuse(exchange, _BUG, sink)
+            if relay is not None and exchange.status:
+                await _break_off(exchange, _BUG, sink)
+            else:
+                await _refuse(exchange, _BUG, sink)
         finally:
             self._end(exchange, passage, relay)
 
@@ -146,10 +149,8 @@ class ChatCompletions:
         exchange.error_type = error.fault
         if exchange.attempts:
             exchange.attempts[-1].error_type = error.fault
-        if exchange.status:  # the answer had begun: say so inside it
-            exchange.outcome = "truncated"
-            await sink.write(error_event(refusal))
-            await sink.end()
+        if exchange.status:
+            await _break_off(exchange, refusal, sink)
             return
         exchange.outcome = "failed"
         await _say_no(exchange, refusal, sink)
@@ -235,6 +236,14 @@ async def _refuse(exchange: Exchange, refusal: Refusal, sink: Sink) -> None:
     exchange.outcome = "failed" if refusal.status >= 500 else "refused"
     exchange.error_type = refusal.code
     await _say_no(exchange, refusal, sink)
+
+
+async def _break_off(exchange: Exchange, refusal: Refusal, sink: Sink) -> None:
+    """End a stream that has begun, saying why inside it."""
+    exchange.outcome = "truncated"
+    exchange.error_type = refusal.code
+    await sink.write(error_event(refusal))
+    await sink.end()
 
 
 async def _say_no(exchange: Exchange, refusal: Refusal, sink: Sink) -> None:
