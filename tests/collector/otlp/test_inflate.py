@@ -63,6 +63,16 @@ def test_refuses_a_second_gzip_member() -> None:
         (zstd.compress(b"a") + zstd.compress(b"b"), "zstd"),
         (b"", "gzip"),
     ],
+    ids=[
+        "cut gzip",
+        "wrong length",
+        "no gzip",
+        "gzip called zstd",
+        "no deflate",
+        "cut zstd",
+        "two frames",
+        "nothing",
+    ],
 )
 def test_refuses_bodies_that_are_not_whole(body: bytes, coding: str) -> None:
     with pytest.raises(MalformedRequest):
