@@ -85,8 +85,8 @@ class ChatCompletions:
                 await _give(exchange, verdict, sink)
             else:
                 answer = await self.forwarder.send(exchange, request)
-                relay = self._relay_for(answer, request, exchange)
                 try:
+                    relay = self._relay_for(answer, request, exchange)
                     await self._relay(exchange, answer, relay, sink)
                 finally:
                     answer.close()
