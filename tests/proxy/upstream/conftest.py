@@ -8,7 +8,7 @@ import pytest
 import uvloop
 from tests.equipment.scripted_provider import ScriptedProvider
 
-Run = Callable[[Coroutine[Any, Any, None]], None]
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
