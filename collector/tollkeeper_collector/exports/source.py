@@ -18,7 +18,7 @@ from tollkeeper_collector.store.failure import first_line
 
 CONNECT_TIMEOUT_S: Final = 10
 READ_TIMEOUT_S: Final = 3600
-KEY_VARIABLE: Final = "TOLLKEEPER_KEY"
+KEY_VARIABLE: Final = "TOLLKEEPER_API_KEY"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def example(ports: Mapping[str, int], hosts: Mapping[str, str], shown: Secrets) 
     """Return a command that works as it stands; with a placeholder where the key is not known."""
     if "proxy" not in ports:
         return ""
-    key = shown.key or "$TOLLKEEPER_KEY"
+    key = shown.key or "$TOLLKEEPER_API_KEY"
     return (
         f"curl {_base(ports, hosts, 'proxy')}/v1/chat/completions"
         f' -H "Authorization: Bearer {key}" -H "Content-Type: application/json"'

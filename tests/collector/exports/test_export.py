@@ -72,7 +72,7 @@ def export(port: SqlPort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ex
     monkeypatch.delenv("TOLLKEEPER_CONFIG", raising=False)
 
     def run_verb(*arguments: str, who: str = "alpha") -> int:
-        monkeypatch.setenv("TOLLKEEPER_KEY", port.keys[who])
+        monkeypatch.setenv("TOLLKEEPER_API_KEY", port.keys[who])
         url = f"http://127.0.0.1:{port.port}"
         return run(["export", "calls", "--url", url, *arguments])
 
@@ -246,7 +246,7 @@ def test_leaves_no_file_when_the_store_fails_midway(
 def test_finds_the_port_and_the_key_of_a_data_folder(
     port: SqlPort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("TOLLKEEPER_KEY", raising=False)
+    monkeypatch.delenv("TOLLKEEPER_API_KEY", raising=False)
     data, file = tmp_path / "data", tmp_path / "x.jsonl"
     data.mkdir()
     arguments = ["export", "calls", *DAY, "--format", "jsonl", "--out", str(file)]

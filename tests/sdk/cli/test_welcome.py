@@ -49,7 +49,7 @@ def test_the_example_is_one_command_with_the_key_of_the_first_run() -> None:
 
 
 def test_later_the_key_is_the_readers_to_fill_in() -> None:
-    assert "Bearer $TOLLKEEPER_KEY" in welcome.example(PORTS, {}, Secrets())
+    assert "Bearer $TOLLKEEPER_API_KEY" in welcome.example(PORTS, {}, Secrets())
 
 
 def test_without_a_proxy_there_is_nothing_to_try() -> None:
