@@ -14,6 +14,7 @@ JSON: Final[Headers] = (("Content-Type", "application/json"),)
 EVENTS: Final[Headers] = (("Content-Type", "text/event-stream; charset=utf-8"),)
 USAGE: Final = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 CREATED: Final = 1_700_000_000
+ASKS_USAGE: Final = {"stream": True, "stream_options": {"include_usage": True}}
 DONE: Final = b"data: [DONE]\n\n"
 
 

@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -18,12 +19,15 @@ from tests.equipment.script import Script, answer
 WAIT_STEP_S = 0.005
 
 
+Play = Script | Callable[[Received], Script]
+
+
 class ScriptedProvider:
-    """Plays scripts over real HTTP on a free loopback port."""
+    """Plays scripts over real HTTP on a free loopback port; a function makes one per request."""
 
     def __init__(self, default: Script | None = None, *, backlog: int = 512) -> None:
         self.default = default or answer()
-        self._scripts: dict[str, Script] = {}
+        self._scripts: dict[str, Play] = {}
         self._changed = threading.Condition()
         self.received: list[Received] = []
         self._listener = Listener(self._serve, backlog=backlog)
@@ -45,7 +49,7 @@ class ScriptedProvider:
         """Return how many connections were ever accepted."""
         return self._listener.connections
 
-    def play(self, model: str, script: Script) -> str:
+    def play(self, model: str, script: Play) -> str:
         """Answer requests for this model so; return the model."""
         self._scripts[model] = script
         return model
@@ -70,7 +74,8 @@ class ScriptedProvider:
     def _serve(self, connection: socket.socket) -> None:
         reader = Reader(connection, number=self._listener.connections)
         while (received := reader.next_request()) is not None:
-            script = self._scripts.get(model_of(received), self.default)
+            played = self._scripts.get(model_of(received), self.default)
+            script = played if isinstance(played, Script) else played(received)
             with self._changed:
                 self.received.append(received)
                 self._changed.notify_all()
