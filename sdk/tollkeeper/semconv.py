@@ -82,7 +82,9 @@ KEY_ID: Final = "tollkeeper.key.id"  # never the key
 KEY_NAME: Final = "tollkeeper.key.name"
 REQUEST_ID: Final = "tollkeeper.request.id"
 ATTEMPT: Final = "tollkeeper.attempt"
-OUTCOME: Final = "tollkeeper.outcome"  # complete | truncated | cancelled | failed | refused | cached
+OUTCOME: Final = (
+    "tollkeeper.outcome"  # complete | truncated | cancelled | failed | refused | cached
+)
 USAGE_SOURCE: Final = "tollkeeper.usage.source"  # provider | estimated
 BYTES_IN: Final = "tollkeeper.bytes.in"
 BYTES_OUT: Final = "tollkeeper.bytes.out"
