@@ -11,7 +11,6 @@ import streamlit as st
 from tollkeeper_dashboard import ranges
 from tollkeeper_dashboard.client import Asks
 from tollkeeper_dashboard.queries import overview
-from tollkeeper_dashboard.queries.overview import Choices
 from tollkeeper_dashboard.queries.scope import Scope
 from tollkeeper_dashboard.ranges import TimeRange
 from tollkeeper_dashboard.served import SERVING
@@ -58,10 +57,6 @@ def scope(store: Asks, within: TimeRange) -> Scope:
         with columns[3]:
             tenant = _one_of("tenant", "All tenants", known.tenants)
     return Scope(within, model, key, user, tenant)
-
-
-def is_empty(known: Choices) -> bool:
-    return not known.models
 
 
 def _one_of(name: str, everything: str, known: tuple[str, ...]) -> str:

@@ -8,7 +8,6 @@ from streamlit.testing.v1 import AppTest
 from tests.dashboard.book import call
 from tests.dashboard.reading_room import ReadingRoom
 
-from tollkeeper_dashboard.queries.overview import Choices
 from tollkeeper_dashboard.served import SERVING
 from tollkeeper_dashboard.views import choosing
 
@@ -22,11 +21,6 @@ def test_the_clock_of_the_process_is_used_unless_another_is_given(
     assert choosing.now().tzinfo is not None
     monkeypatch.setattr(SERVING, "now_s", lambda: 0.0)
     assert choosing.now().year == 1970
-
-
-def test_there_is_nothing_to_choose_in_an_empty_book() -> None:
-    assert choosing.is_empty(Choices())
-    assert not choosing.is_empty(Choices(models=("m",)))
 
 
 def test_every_name_of_the_range_can_be_chosen(
