@@ -6,7 +6,7 @@ the parts, closing upward, so that what is accounted last still finds its ledger
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -34,7 +34,12 @@ from tollkeeper_proxy.policies.screen import ScreenPolicy
 from tollkeeper_proxy.routes.chat import ChatCompletions
 from tollkeeper_proxy.routes.models import ModelList
 from tollkeeper_proxy.routes.probes import Metrics, Probe
-from tollkeeper_proxy.routing.providers import Provider, ProviderConfigError, configured_providers
+from tollkeeper_proxy.routing.providers import (
+    DEMO,
+    Provider,
+    ProviderConfigError,
+    configured_providers,
+)
 from tollkeeper_proxy.routing.router import Router
 from tollkeeper_proxy.server.http import ConnectionFactory, Endpoint, Routes, Server
 from tollkeeper_proxy.settings import ProviderSettings, ProxySettings
@@ -223,15 +228,15 @@ def _policies_in_order(
             policies=settings.policies,
             redact_text=redact.redact_text,
         ),
-        BudgetPolicy(ledger, lease_s=_longest_request_s(settings)),
+        BudgetPolicy(ledger, lease_s=_longest_request_s(router.providers)),
     ]
     opened: list[Opened] = [keys, screen, redact, ledger]
     return policies, [*opened, answers] if settings.cache.enabled else opened
 
 
-def _longest_request_s(settings: ProxySettings) -> float:
+def _longest_request_s(providers: Mapping[str, Provider]) -> float:
     """Return when a hold that nobody settled may go: no request lives longer (promise R2)."""
-    limits_s = [p.total_timeout_s for p in settings.providers.values()]
+    limits_s = [p.settings.total_timeout_s for name, p in providers.items() if name != DEMO]
     return max(limits_s, default=ProviderSettings().total_timeout_s) + LEASE_MARGIN_S
 
 
@@ -272,11 +277,25 @@ def _destination(
     number: int,
     report: Callable[[str, Exception], None],
 ) -> Destination:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigError(f"telemetry.otlp: '{url}' must look like http://host:4318")
-    origin = Origin(parts.scheme, parts.hostname, parts.port or 4318)
+    origin, path = _collector(url)
     folder = around.places.data / "spool" / f"proxy-{around.worker}" / str(number)
-    head = otlp_head(origin, f"{parts.path.rstrip('/')}/v1/traces", around.system_key)
+    head = otlp_head(origin, f"{path}/v1/traces", around.system_key)
     spool = Spool(folder, limit_bytes=around.settings.telemetry.spool_bytes)
     return Destination(upstream, origin, head, spool=spool, report=report)
+
+
+def _collector(url: str) -> tuple[Origin, str]:
+    """Return where a collector is, and the path before its routes."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 4318
+    except ValueError:  # no such port, or half of an IPv6 address
+        raise _unlike_a_collector(url) from None
+    printable = url.isascii() and url.isprintable() and " " not in url
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not printable:
+        raise _unlike_a_collector(url)
+    return Origin(parts.scheme, parts.hostname, port), parts.path.rstrip("/")
+
+
+def _unlike_a_collector(url: str) -> ConfigError:
+    return ConfigError(f"telemetry.otlp: '{url}' must look like http://host:4318")
