@@ -74,6 +74,8 @@ def _connection(request: web.BaseRequest, keep_alive: bool) -> str:
 
 def _head(status: int, headers: Headers, size_bytes: int, connection: str) -> bytes:
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if not lines.count("\r") == lines.count("\n") == len(headers):
+        raise ValueError("a header's value would split the answer")
     return (
         f"HTTP/1.1 {status} {_phrase(status)}\r\n{lines}Content-Length: {size_bytes}\r\n"
         f"Date: {_date(int(time.time()))}\r\n{connection}\r\n"
