@@ -8,6 +8,7 @@ import socket
 import uvloop
 
 from tollkeeper.config import Environment, Flags, read_settings
+from tollkeeper.errors import ConfigError
 from tollkeeper.log_bridge import lead_logging_into
 from tollkeeper.logs import open_log
 from tollkeeper.readiness import report_ready
@@ -18,7 +19,7 @@ BACKLOG = 1024  # connections the kernel holds for us in a burst; nginx uses 511
 
 
 def run_worker(environment: Environment, flags: Flags) -> None:
-    """Serve until SIGTERM or SIGINT; raises ``ConfigError`` before anything is bound."""
+    """Serve until SIGTERM or SIGINT; raises ``ConfigError`` when it cannot begin to."""
     settings, places = read_settings(ProxySettings, environment, flags=flags)
     worker = int(environment.get("TOLLKEEPER_WORKER") or 0)
     log = open_log("proxy")
@@ -71,6 +72,12 @@ def _bind(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # workers share the port
-    listener.bind((host, port))
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"server: cannot listen at host {host}, port {port}: {error.strerror}"
+        ) from None
     listener.setblocking(False)
     return listener
