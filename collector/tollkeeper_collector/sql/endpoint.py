@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -111,21 +112,17 @@ def sql_app(engine: Engine, keys: Keys, *, limits: SqlLimits = DEFAULT_LIMITS) -
     return app
 
 
-class _place:  # reads as a phrase: async with _place(...)
-    """A free place among the statements that may run at once."""
-
-    def __init__(self, places: asyncio.Semaphore, wait_s: float) -> None:
-        self._places = places
-        self._wait_s = wait_s
-
-    async def __aenter__(self) -> None:
-        try:
-            await asyncio.wait_for(self._places.acquire(), self._wait_s)
-        except TimeoutError:
-            raise busy("too many statements run at once, try again") from None
-
-    async def __aexit__(self, *_: object) -> None:
-        self._places.release()
+@asynccontextmanager
+async def _place(places: asyncio.Semaphore, wait_s: float) -> AsyncIterator[None]:
+    """Hold a place among the statements that run at once; SqlError when none comes free."""
+    try:
+        await asyncio.wait_for(places.acquire(), wait_s)
+    except TimeoutError:
+        raise busy("too many statements run at once, try again") from None
+    try:
+        yield
+    finally:
+        places.release()
 
 
 async def _hold_back(pieces: AsyncIterator[bytes], size: int) -> list[bytes]:
