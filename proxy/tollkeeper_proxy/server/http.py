@@ -92,7 +92,8 @@ class Server:
         limit = self._settings.max_body_bytes
         if (request.content_length or 0) > limit:
             return _too_large(limit)
-        if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
+        expects = request.headers.get("Expect", "").lower() == "100-continue"
+        if expects and request.version >= (1, 1) and request.transport:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
             if request.content.is_eof():
@@ -176,6 +177,7 @@ class Connection(RequestHandler):
         )
         for name, value in [*answer_headers(exchange), *refusal_headers(refusal)]:
             response.headers[name] = value
+        response.headers["Server"] = "tollkeeper"
         response.force_close()
         self._emit(exchange)
         return response

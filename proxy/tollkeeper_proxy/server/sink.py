@@ -45,7 +45,9 @@ class HttpSink:
             raise ConnectionResetError("the caller has gone")
         keep_alive = request.keep_alive and not self.must_close
         self.response = cast("web.StreamResponse", SentResponse(keep_alive=keep_alive))
-        transport.write(_head(status, headers, len(body), _connection(request, keep_alive)) + body)
+        head = _head(status, headers, len(body), _connection(request, keep_alive))
+        # A body after HEAD would be read as the next answer's beginning.
+        transport.write(head if request.method == "HEAD" else head + body)
         if transport.get_write_buffer_size() > DRAIN_ABOVE_BYTES:
             await request.writer.drain()
 

@@ -11,6 +11,7 @@ from tests.proxy.server.served import Echo, served
 from tests.proxy.upstream.calls import until
 
 from tollkeeper_proxy.exchange import Exchange, Refusal
+from tollkeeper_proxy.routes.chat import Sink
 from tollkeeper_proxy.server.http import Routes, note_refusal
 
 POST = b"POST /echo HTTP/1.1\r\nHost: h\r\n"
@@ -317,3 +318,58 @@ def test_a_refusal_is_noted_with_its_end() -> None:
     note_refusal(told, Refusal("framing", "no", status=400, code="x"))
     assert (told.status, told.outcome, told.error_type) == (400, "refused", "x")
     assert told.ended_unix_ns > 0
+
+
+async def test_an_answer_to_head_has_no_body_and_the_next_one_stands_where_it_must() -> None:
+    async with served() as server:
+
+        def talk(connection: RawConnection) -> tuple[RawResponse, RawResponse]:
+            connection.send(request_bytes("/echo", method="HEAD"))
+            first = connection.read_response(method="HEAD")
+            connection.send(request_bytes("/echo", b"next"))
+            return first, connection.read_response()
+
+        first, second = await server.with_connection(talk)
+    assert first.status == 405
+    assert int(first.header("content-length")) > 0
+    assert (second.status, second.body) == (200, b"next")
+
+
+async def test_a_caller_of_http_1_0_is_sent_no_interim_answer() -> None:
+    request = b"POST /echo HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi"
+    async with served() as server:
+
+        def talk(connection: RawConnection) -> bytes:
+            connection.send(request)
+            return connection.read_until_close()
+
+        answer = await server.with_connection(talk)
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert answer.endswith(b"\r\n\r\nhi")
+
+
+@pytest.mark.parametrize(
+    "request_", [b"no http at all\r\n\r\n", request_bytes("/nowhere"), request_bytes("/echo", b"x")]
+)
+async def test_no_answer_says_what_it_is_made_of(request_: bytes) -> None:
+    async with served() as server:
+        response = await server.send(request_)
+    assert "aiohttp" not in str(response.headers)
+    assert "Python" not in str(response.headers)
+
+
+async def test_an_endpoint_that_fails_is_answered_without_detail_and_told_of_once() -> None:
+    async with served(_Broken()) as server:
+        response = await server.ask(body=b"x")
+        emitted = list(server.emitted)
+    assert response.status == 500
+    assert response.json()["error"]["code"] == "internal_error"
+    assert b"secret" not in response.body
+    assert [exchange.status for exchange in emitted] == [500]
+
+
+class _Broken(Echo):
+    """An endpoint with a bug that it does not catch itself."""
+
+    async def serve(self, exchange: Exchange, body: bytes, sink: Sink) -> None:
+        raise RuntimeError("secret detail")
