@@ -15,9 +15,12 @@ from tests.equipment import script
 from tests.equipment.raw_http import RawConnection, RawResponse, ask, request_bytes
 from tests.equipment.scripted_provider import ScriptedProvider
 from tests.equipment.stack import clean_environment
+from tests.proxy.telemetry.otlp import read_spans
 
+from tollkeeper import semconv as names
 from tollkeeper.control import KeyStore
 from tollkeeper.control.schema import migrate
+from tollkeeper_proxy.server.worker import _bind
 
 READY_WITHIN_S = 60.0
 BODY = json.dumps({"model": "lab/m", "messages": [{"role": "user", "content": "hi"}]}).encode()
@@ -119,3 +122,37 @@ def test_a_wrong_setting_is_one_line_and_an_exit(tmp_path: Path) -> None:
     assert "providers.lab.base_url" in log
     assert "\n" not in log
     assert not (tmp_path / "data" / "run").exists()
+
+
+def test_a_stream_longer_than_the_drain_is_cut_and_still_accounted(tmp_path: Path) -> None:
+    with ScriptedProvider() as provider:
+        provider.play("m", script.stream("a", "b", "c").but(event_delay_s=30))
+        settings = {**settings_for(provider, tmp_path), "server": {"drain_s": 0.5}}
+        with worker(tmp_path, settings) as process:
+            port = port_of(tmp_path, process)
+            headers = (("Authorization", f"Bearer {key_for(tmp_path)}"),)
+            with RawConnection(port) as client:
+                stream = json.dumps({**json.loads(BODY), "stream": True}).encode()
+                client.send(request_bytes("/v1/chat/completions", stream, headers=headers))
+                provider.wait_for("m")
+                assert client.read_some().startswith(b"HTTP/1.1 200")
+                process.send_signal(signal.SIGTERM)
+                assert b"[DONE]" not in client.read_until_close()
+            assert process.wait(30) == 0
+    (file,) = (tmp_path / "data" / "spool").rglob("*.otlp.json")
+    server, call = read_spans(file.read_bytes())
+    for span in (server, call):
+        assert span.attributes[names.OUTCOME] == "cancelled"
+    assert call.attributes[names.USAGE_SOURCE] == "estimated"
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_workers_share_a_port(tmp_path: Path) -> None:
+    with (
+        ScriptedProvider() as provider,
+        worker(tmp_path, settings_for(provider, tmp_path)) as process,
+    ):
+        port = port_of(tmp_path, process)
+        listener = _bind("127.0.0.1", port)
+        assert listener.getsockname()[1] == port
+        listener.close()
