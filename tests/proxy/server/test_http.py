@@ -373,3 +373,41 @@ class _Broken(Echo):
 
     async def serve(self, exchange: Exchange, body: bytes, sink: Sink) -> None:
         raise RuntimeError("secret detail")
+
+
+@pytest.mark.parametrize("way", ["fin", "rst"])
+async def test_a_caller_who_leaves_in_the_middle_of_its_body_reaches_no_endpoint(way: str) -> None:
+    async with served(body_timeout_s=5.0) as server:
+
+        def leave(connection: RawConnection) -> None:
+            connection.send(POST + b"Content-Length: 10\r\n\r\nhalf")
+            if way == "rst":
+                connection.reset()
+
+        await server.with_connection(leave)
+        await server.ask(body=b"another")  # by now the first one has been dealt with, or soon is
+        await until(lambda: len(server.echo.asked) == 1)
+        assert server.echo.asked[0][1] == b"another"
+        assert len(server.emitted) <= 1
+
+
+async def test_a_caller_who_leaves_before_its_answer_is_told_of_by_the_endpoint_alone() -> None:
+    echo = Echo(waits=asyncio.Event())
+    async with served(echo) as server:
+        await server.with_connection(lambda connection: connection.send(request_bytes("/echo")))
+        await until(lambda: echo.cancelled == 1)
+        assert server.emitted == []
+
+
+async def test_a_large_answer_waits_for_a_slow_reader_and_arrives_whole() -> None:
+    body = bytes(range(256)) * (16 * 1024)
+    async with served(max_body_bytes=len(body)) as server:
+
+        def talk(connection: RawConnection) -> RawResponse:
+            connection.send(request_bytes("/echo", body))
+            time.sleep(0.2)
+            return connection.read_response()
+
+        response = await server.with_connection(talk)
+    assert response.complete
+    assert response.body == body
