@@ -14,6 +14,7 @@ from typing import Final
 
 from aiohttp import web
 
+from tollkeeper_collector.sql.blocks import block
 from tollkeeper_collector.sql.errors import SqlError
 from tollkeeper_collector.sql.marks import TAG_HEADER, marked
 
@@ -52,6 +53,7 @@ class Heading:
     timezone: str
     output_format: str = ""
     gzip: bool = False
+    blocks: bool = False
     tag: str = field(default_factory=lambda: secrets.token_hex(8))  # 16 characters, as ClickHouse's
 
     def headers(self) -> dict[str, str]:
@@ -113,8 +115,15 @@ class Delivery:
         await self.response.prepare(self.request)
 
     async def send(self, pieces: AsyncIterator[bytes]) -> web.StreamResponse:
-        """Send the rest of the answer; an error within it is marked and cuts the connection."""
-        response = self._started()
+        """Send the rest of the answer; a reader that has gone or takes nothing ends it quietly."""
+        try:
+            await self._send(pieces)
+        except (ConnectionError, TimeoutError):
+            if self.request.transport is not None:
+                self.request.transport.abort()
+        return self._started()
+
+    async def _send(self, pieces: AsyncIterator[bytes]) -> None:
         try:
             async for piece in pieces:
                 await self._write(piece)
@@ -123,10 +132,9 @@ class Delivery:
             await self._finish()
             if self.request.transport is not None:
                 self.request.transport.close()  # no last chunk: visibly cut
-            return response
+            return
         await self._finish()
-        await response.write_eof()
-        return response
+        await self._started().write_eof()
 
     def _started(self) -> web.StreamResponse:
         if self.response is None:
@@ -134,7 +142,8 @@ class Delivery:
         return self.response
 
     async def _write(self, piece: bytes) -> None:
-        data = self._gzip.compress(piece) if self._gzip else piece
+        packed = block(piece) if self.heading.blocks and piece else piece
+        data = self._gzip.compress(packed) if self._gzip else packed
         if data:
             await asyncio.wait_for(self._started().write(data), self.stalled_s)
 

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
@@ -44,19 +44,25 @@ class SqlEndpoint:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one statement."""
-        heading = Heading(str(uuid.uuid4()), self.readers.version, self.readers.timezone)
         try:
-            identity = await identify(self.keys, presented_key(request.headers, request.query))
-            question = await read_question(request, self.limits.query_bytes)
-            if not question.sql:
-                return web.Response(text="Ok.\n")
-            running = Running(self.readers, scope_of(identity), self.threads)
-            async with _place(self.places, self.limits.wait_s):
-                return await self._run(request, question, running)
+            return await self._answer(request)
         except SqlError as error:
-            return refusal(error, replace(heading, version=self.readers.version))
+            return refusal(error, self._plain_heading())
         except web.HTTPRequestEntityTooLarge:
-            return refusal(SqlError(223, "QUERY_IS_TOO_LARGE", "the request is too long"), heading)
+            too_long = SqlError(223, "QUERY_IS_TOO_LARGE", "the request is too long")
+            return refusal(too_long, self._plain_heading())
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        identity = await identify(self.keys, presented_key(request.headers, request.query))
+        question = await read_question(request, self.limits.query_bytes)
+        if not question.sql:
+            return web.Response(text="Ok.\n")
+        running = Running(self.readers, scope_of(identity), self.threads)
+        async with _place(self.places, self.limits.wait_s):
+            return await self._run(request, question, running)
+
+    def _plain_heading(self) -> Heading:
+        return Heading(str(uuid.uuid4()), self.readers.version, self.readers.timezone)
 
     async def _run(
         self, request: web.Request, question: Question, running: Running
@@ -82,6 +88,7 @@ class SqlEndpoint:
             self.readers.timezone,
             running.output_format,
             question.gzip,
+            question.blocks,
         )
 
     async def close(self, app: web.Application) -> None:

@@ -44,6 +44,7 @@ class Question:
     query_id: str
     wait_end_of_query: bool
     gzip: bool
+    blocks: bool  # ClickHouse's own compression
 
 
 async def read_question(request: web.Request, query_bytes: int) -> Question:
@@ -64,6 +65,7 @@ async def read_question(request: web.Request, query_bytes: int) -> Question:
         query_id=query_id if QUERY_ID.fullmatch(query_id) else "",
         wait_end_of_query=fields.get("wait_end_of_query", "") in TRUE,
         gzip=wants_gzip and fields.get("enable_http_compression", "") in TRUE,
+        blocks=fields.get("compress", "") in TRUE,
     )
 
 
@@ -92,6 +94,5 @@ def _check_settings(fields: Fields) -> None:
             continue
         if name not in TRANSPORT:
             raise read_only(f"Cannot modify '{name[:64]}' setting in readonly mode")
-        if name in ("compress", "decompress") and value in TRUE:
-            message = f"'{name}' (ClickHouse's own block compression) is not served; use gzip"
-            raise SqlError(48, "NOT_IMPLEMENTED", message)
+        if name == "decompress" and value in TRUE:
+            raise SqlError(48, "NOT_IMPLEMENTED", "statements are taken plain or as gzip")

@@ -15,6 +15,7 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 from tests.collector.sql.port import SqlPort
 from tests.collector.sql.tenants import ROWS
+from tests.collector.sql.test_blocks import unpack
 from tests.collector.store.spans import NOON_NS
 
 # As drivers ask for them at connect and for their trees of tables (JDBC, Grafana's plugin).
@@ -92,6 +93,15 @@ def test_takes_a_compressed_statement_and_compresses_the_answer(sql_port: SqlPor
     assert small.headers["Content-Encoding"] == "gzip"
     assert "Content-Encoding" not in plain.headers
     assert gzip.decompress(small.body) == plain.body
+
+
+def test_answers_in_blocks_as_jdbc_and_go_clients_ask(sql_port: SqlPort) -> None:
+    sql = "SELECT number FROM numbers(200000)"
+    packed, plain = sql_port.ask("alpha", sql, compress="1").body, b""
+    while packed:
+        piece, packed = unpack(packed)
+        plain += piece
+    assert plain == sql_port.ask("alpha", sql).body
 
 
 @pytest.mark.parametrize(
@@ -230,7 +240,9 @@ def test_bounds_what_an_answer_may_have(sql_port: SqlPort) -> None:
     assert sql_port.ask("system", sql, wait_end_of_query="1").status == 200
 
 
-def test_is_free_again_when_readers_leave_in_the_middle(sql_port: SqlPort) -> None:
+def test_is_free_again_when_readers_leave_in_the_middle(
+    sql_port: SqlPort, caplog: pytest.LogCaptureFixture
+) -> None:
     for _ in range(12):
         with socket.create_connection(("127.0.0.1", sql_port.port)) as reader:
             sql = b"SELECT number, repeat('x', 1000) FROM numbers(100000)"
@@ -238,6 +250,7 @@ def test_is_free_again_when_readers_leave_in_the_middle(sql_port: SqlPort) -> No
             reader.sendall(f"{head}Content-Length: {len(sql)}\r\n\r\n".encode() + sql)
             reader.recv(1000)
     assert sql_port.ask("system", "SELECT 1").text == "1\n"
+    assert "Traceback" not in caplog.text
 
 
 def test_speaks_with_clickhouse_connect(sql_port: SqlPort) -> None:

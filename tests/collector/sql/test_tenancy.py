@@ -257,7 +257,6 @@ FIELDS = [
     {"max_memory_usage": "0"},
     {"allow_ddl": "1"},
     {"profile": "default"},
-    {"compress": "1"},
     {"stacktrace": "1"},
     {"format_schema": "x"},
     {"http_response_headers": "{}"},
