@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tollkeeper.supervisor.orphans import ends_with_parent
+
 TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 LOAD_CPU: Final = 0  # the load and the upstream
 GATEWAY_CPU: Final = 1  # what is measured, alone
@@ -51,6 +53,7 @@ def start(
             stderr=output,
             env=dict(env) if env else None,
             start_new_session=True,
+            preexec_fn=ends_with_parent(),  # noqa: PLW1509 - no thread of ours runs meanwhile
         )
 
 

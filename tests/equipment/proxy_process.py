@@ -18,6 +18,8 @@ from tests.equipment.own_key import own_key
 from tests.equipment.raw_http import RawConnection
 from tests.equipment.stack import NotReady, clean_environment
 
+from tollkeeper.supervisor.orphans import ends_with_parent
+
 READY_WITHIN_S: Final = 40.0
 ENDS_WITHIN_S: Final = 20.0
 POLL_S: Final = 0.02
@@ -66,6 +68,8 @@ class ProxyProcess:
                 cwd=self.folder,
                 env=clean_environment({}),
                 start_new_session=True,
+                # A test run that is killed takes what it started with it.
+                preexec_fn=ends_with_parent(),  # noqa: PLW1509 - one call of the C library
             )
         try:
             self._wait_ready()

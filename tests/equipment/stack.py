@@ -19,6 +19,8 @@ import yaml
 from tests.equipment.own_key import own_key
 from tests.equipment.raw_http import RawConnection, RawResponse, request_bytes
 
+from tollkeeper.supervisor.orphans import ends_with_parent
+
 Settings = Mapping[str, Any]
 
 READY_WITHIN_S: Final = 90.0  # a cold box with two busy cores; a warm start takes a few seconds
@@ -87,6 +89,8 @@ class Stack:
                 cwd=self.folder,
                 env=clean_environment(self.environment),
                 start_new_session=True,
+                # A test run that is killed takes what it started with it.
+                preexec_fn=ends_with_parent(),  # noqa: PLW1509 - one call of the C library
             )
 
     def wait_ready(self, *, within_s: float = READY_WITHIN_S) -> None:
