@@ -250,7 +250,8 @@ def test_sums_equal_a_recount_of_any_reports_in_any_order(
     ]
     found = ask(
         store,
-        "SELECT tenant_id, toUInt32((toUnixTimestamp(hour) - 1795262400) / 3600), model,"
+        "SELECT tenant_id,"
+        f" toUInt32((toUnixTimestamp(hour) - {NOON_NS // SECOND_NS}) / 3600), model,"
         " sum(calls), sum(input_tokens), sum(cost_usd) FROM otel.llm_usage_hourly FINAL"
         " WHERE calls > 0 GROUP BY ALL",
     )

@@ -12,7 +12,8 @@ from decimal import Decimal
 from typing import Final
 
 # OWASP "CSV Injection" and CVE-2021-41270: TAB and CR begin a formula too.
-RISKY: Final = re.compile(r"[\t\r\n]|[\s'\"\x00]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+# Apostrophes may stand before any of it, or one put in front could not be told from the text's own.
+RISKY: Final = re.compile(r"'*[\t\r\n]|[\s'\"\x00]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 
 def guarded(text: str) -> str:

@@ -45,6 +45,7 @@ class Question:
     wait_end_of_query: bool
     gzip: bool
     blocks: bool  # ClickHouse's own compression
+    protocol: str  # what of Native the client understands; a server obeys, chDB knows only "0"
 
 
 async def read_question(request: web.Request, query_bytes: int) -> Question:
@@ -66,6 +67,7 @@ async def read_question(request: web.Request, query_bytes: int) -> Question:
         wait_end_of_query=fields.get("wait_end_of_query", "") in TRUE,
         gzip=wants_gzip and fields.get("enable_http_compression", "") in TRUE,
         blocks=fields.get("compress", "") in TRUE,
+        protocol=_number(fields.get("client_protocol_version", "")),
     )
 
 
@@ -86,6 +88,10 @@ async def _form(form: MultipartReader, fields: Fields) -> None:
         if not isinstance(part, BodyPartReader) or part.filename or not part.name:
             raise SqlError(48, "NOT_IMPLEMENTED", "external tables are not served here")
         fields[part.name] = (await part.read(decode=True)).decode("utf-8", "replace")
+
+
+def _number(text: str) -> str:
+    return text if text.isascii() and text.isdigit() and len(text) < 10 else "0"
 
 
 def _check_settings(fields: Fields) -> None:

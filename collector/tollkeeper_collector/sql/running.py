@@ -77,7 +77,7 @@ class Running:
         if not statement.sql:
             return
         try:
-            self._stream = _open(client, statement, self.output_format)
+            self._stream = _open(client, statement, self.output_format, question.protocol)
         except Error as failure:
             raise from_engine(failure) from failure
 
@@ -97,11 +97,11 @@ class Running:
         self._stream = self._client = None
 
 
-def _open(client: Client, statement: Statement, wanted: str) -> Stream:
+def _open(client: Client, statement: Statement, wanted: str, protocol: str) -> Stream:
     sql = f"{statement.sql}\nFORMAT {wanted}"
     if not statement.streams:
         return io.BytesIO(client.raw_query(sql))
-    stream = client.raw_stream(sql)
+    stream = client.raw_stream(sql, settings={"client_protocol_version": protocol})
     if isinstance(stream, HTTPResponse):
         return ServerStream(stream, stream.headers.get(TAG_HEADER, ""))
     return cast(Stream, stream)

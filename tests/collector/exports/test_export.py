@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 from tests.collector.sql.port import SqlPort
-from tests.collector.store.spans import NOON_NS, SECOND_NS, Span, block, call
+from tests.collector.store.spans import DAY_NS, NOON_NS, SECOND_NS, Span, block, call
 
 from tollkeeper.cli.program import run
 from tollkeeper_collector.exports.cells import unguarded
@@ -59,10 +59,9 @@ def _nasty(number: int, text: str) -> Span:
 
 
 def _at(number: int, second: int) -> Span:
-    """Return a call so many seconds into the third of December."""
-    midnight = datetime(2026, 12, 3, tzinfo=UTC)
-    at_ns = int((midnight + timedelta(seconds=second)).timestamp()) * SECOND_NS
-    return call(number, tenant="alpha", at_ns=at_ns)
+    """Return a call so many seconds into the quiet day, ten days before the busy one."""
+    midnight_ns = NOON_NS // DAY_NS * DAY_NS - 10 * DAY_NS
+    return call(number, tenant="alpha", at_ns=midnight_ns + second * SECOND_NS)
 
 
 @pytest.fixture
@@ -83,14 +82,22 @@ def expected(port: SqlPort) -> Rows:
     """Return alpha's calls of the day as the SQL port has them."""
     client = port.client("alpha")
     columns = ", ".join(column.sql for column in CALLS)
-    day = "toDate(llm_calls.ts) = '2026-11-21'"
-    found = client.query(f"SELECT {columns} FROM llm_calls FINAL WHERE {day} ORDER BY llm_calls.ts")
+    busy = f"toDate(llm_calls.ts) = '{day(0)}'"
+    found = client.query(
+        f"SELECT {columns} FROM llm_calls FINAL WHERE {busy} ORDER BY llm_calls.ts"
+    )
     rows = list(found.named_results())
     client.close()
     return rows
 
 
-DAY = ("--from", "2026-11-21", "--to", "2026-11-22")
+def day(offset: int) -> str:
+    """Return the busy day, or so many days after it, as ISO 8601 has it."""
+    return (datetime.fromtimestamp(NOON_NS / 1e9, UTC) + timedelta(days=offset)).date().isoformat()
+
+
+QUIET = day(-10)
+DAY = ("--from", day(0), "--to", day(1))
 
 
 def test_csv_holds_every_call_once_and_every_cell_exactly(port: SqlPort, export: Export) -> None:
@@ -144,13 +151,13 @@ def test_parquet_holds_every_value_typed(port: SqlPort, export: Export) -> None:
 @pytest.mark.parametrize("file_format", ["csv", "jsonl", "parquet"])
 def test_the_manifest_proves_the_file(export: Export, file_format: str) -> None:
     assert export(*DAY, "--format", file_format, "--user", "=1+1") == 0
-    file = Path(f"calls_2026-11-21_2026-11-22.{file_format}")
+    file = Path(f"calls_{day(0)}_{day(1)}.{file_format}")
     said = json.loads(file.with_name(f"{file.name}.manifest.json").read_text())
     assert said["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert said["size_bytes"] == file.stat().st_size
     assert (said["rows"], said["format"], said["file"]) == (1, file_format, file.name)
-    assert said["range"]["from"] == "2026-11-21T00:00:00.000000Z"
-    assert said["range"]["to"] == "2026-11-22T00:00:00.000000Z"
+    assert said["range"]["from"] == f"{day(0)}T00:00:00.000000Z"
+    assert said["range"]["to"] == f"{day(1)}T00:00:00.000000Z"
     assert said["filters"] == {"user": "=1+1"}
     assert [column["name"] for column in said["columns"]] == [column.name for column in CALLS]
     assert said["created_at"].endswith("Z")
@@ -161,11 +168,11 @@ def test_the_manifest_proves_the_file(export: Export, file_format: str) -> None:
 @pytest.mark.parametrize(
     ("start", "end", "numbers"),
     [
-        ("2026-12-03", "2026-12-04", [2000, 2001, 2000 + 86_399]),
-        ("2026-12-03T00:00:01", "2026-12-03T23:59:59", [2001]),
-        ("2026-12-03T01:00:00+01:00", "2026-12-03T00:00:01Z", [2000]),
-        ("2026-12-04", "2026-12-05", [2000 + 86_400]),
-        ("2026-12-05", "2027-12-05", []),
+        (QUIET, day(-9), [2000, 2001, 2000 + 86_399]),
+        (f"{QUIET}T00:00:01", f"{QUIET}T23:59:59", [2001]),
+        (f"{QUIET}T01:00:00+01:00", f"{QUIET}T00:00:01Z", [2000]),
+        (day(-9), day(-8), [2000 + 86_400]),
+        (day(-8), day(-1), []),
     ],
 )
 def test_the_range_takes_its_first_instant_and_not_its_last(
@@ -238,7 +245,7 @@ def test_leaves_no_file_when_the_store_fails_midway(
     few = Bounds(60, 10, 0, 0, 0)  # the first day has fewer rows, the second more
     narrow = SqlPort(engine, tmp_path_factory.mktemp("keys"), SqlLimits(tenant=few))
     there = ("--url", f"http://127.0.0.1:{narrow.port}", "--key", narrow.keys["alpha"])
-    assert export("--from", "2026-11-20", "--to", "2026-11-22", *there) == 1
+    assert export("--from", day(-1), "--to", day(1), *there) == 1
     narrow.stop()
     assert not list(Path().iterdir())
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.collector.store.spans import Span, block, call
+from tests.collector.store.spans import NOON_NS, Span, block, call
 
 from tollkeeper_collector.store.clickhouse import ClickHouseStore
 
@@ -136,7 +136,7 @@ def test_takes_scores_from_log_events(store: ClickHouseStore) -> None:
         "gen_ai.response.id": "r1",
     }
     rows = {
-        "Timestamp": [1_795_262_400_000_000_000],
+        "Timestamp": [NOON_NS],
         "TraceId": ["a" * 32],
         "ResourceAttributes": [{"tollkeeper.tenant.id": "t1"}],
         "LogAttributes": [attributes],

@@ -1,6 +1,6 @@
 """Rows of two tenants in every table: alpha's say 1, the other's a word alpha must never read."""
 
-from tests.collector.store.spans import NOON_NS, SECOND_NS, Span, block, call
+from tests.collector.store.spans import DAY_NS, NOON_NS, SECOND_NS, Span, block, call
 
 from tollkeeper_collector.rollups import Rollups
 from tollkeeper_collector.store import Block
@@ -45,7 +45,9 @@ def _logs(tenant: str, word: str) -> Block:
 
 def _content(tenant: str, word: str) -> Block:
     columns = ("tenant_id", "day", "content_hash", "content")
-    return Block("llm_content", columns, ([tenant], [20_778], [b"h" * 32], [word]), f"c-{tenant}")
+    return Block(
+        "llm_content", columns, ([tenant], [NOON_NS // DAY_NS], [b"h" * 32], [word]), f"c-{tenant}"
+    )
 
 
 def _messages(tenant: str, word: str) -> Block:

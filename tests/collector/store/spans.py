@@ -1,6 +1,7 @@
 """Spans as blocks of ``otel_traces``, for tests of what the store makes of them."""
 
 import hashlib
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,8 +13,10 @@ COLUMNS = (
     "StatusCode", "StatusMessage", "Events.Timestamp", "Events.Name", "Events.Attributes",
     "Links.TraceId", "Links.SpanId", "Links.TraceState", "Links.Attributes",
 )  # fmt: skip
-NOON_NS = 1_795_262_400_000_000_000  # 2026-11-21T12:00:00Z
 SECOND_NS = 1_000_000_000
+DAY_NS = 86_400 * SECOND_NS
+# Yesterday's: rows that are too old drop at the next merge, and none may lie in the future.
+NOON_NS = (time.time_ns() // DAY_NS) * DAY_NS - DAY_NS // 2
 
 
 @dataclass(frozen=True, slots=True)

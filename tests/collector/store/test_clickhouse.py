@@ -3,12 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.collector.store.spans import NOON_NS, SECOND_NS, Span, block, call
+from tests.collector.store.spans import DAY_NS, NOON_NS, Span, block, call
 
 from tollkeeper_collector.store import Block, StoreRefused, StoreUnavailable
 from tollkeeper_collector.store.clickhouse import ClickHouseStore
-
-DAY_NS = 86_400 * SECOND_NS
 
 
 def count(store: ClickHouseStore, table: str, where: str = "1") -> int:
