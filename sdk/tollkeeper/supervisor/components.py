@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from tollkeeper.config import Environment, Places, load
 from tollkeeper.config.places import CONFIG_VARIABLE, DATA_VARIABLE, PORTS
 from tollkeeper.supervisor.child import ChildSpec
+from tollkeeper.supervisor.folder import temporary_folder
 from tollkeeper.supervisor.reservations import Wish
 
 SYSTEM_KEY_VARIABLE = "TOLLKEEPER_SYSTEM_KEY"
@@ -74,6 +75,7 @@ def child_environment(
     """Return what every child is told: the places, the ports as they are, the common key."""
     told = {place.variable: str(ports[place.name]) for place in PORTS if place.name in ports}
     told |= {DATA_VARIABLE: str(places.data), SYSTEM_KEY_VARIABLE: system_key}
+    told["TMPDIR"] = str(temporary_folder(places.data))  # engines write prompts to temporary files
     if places.config is not None:
         told[CONFIG_VARIABLE] = str(places.config.absolute())
     return environment.without(PASSWORD_VARIABLE).extended(**told)

@@ -7,6 +7,7 @@ run never meets the remains of an old one.
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,6 +35,11 @@ class DataFolder:
 
     def log_file(self, name: str) -> Path:
         return self.path / "logs" / f"{name}.log"
+
+    @property
+    def temporary(self) -> Path:
+        """Where the components put what they write on the way: it may hold prompts."""
+        return temporary_folder(self.path)
 
     def write_run_file(self, ports: Mapping[str, int], pids: Mapping[str, int]) -> None:
         """Say to all who look what runs here."""
@@ -68,10 +74,16 @@ def take(path: Path, say: Callable[[str], None]) -> DataFolder:
         say(f"waiting for what an earlier run left behind in {path}")
         _wait(lock, path)
     folder = DataFolder(path, lock)
+    _empty_temporary(folder)
     os.truncate(lock, 0)
     os.pwrite(lock, str(os.getpid()).encode(), 0)
     folder.remove_run_file()
     return folder
+
+
+def temporary_folder(data: Path) -> Path:
+    """Return the place for temporary files of everything that runs on a data folder."""
+    return data / "tmp"
 
 
 def write_secret(path: Path, text: str) -> None:
@@ -92,6 +104,12 @@ def read_run_file(path: Path) -> Mapping[str, object] | None:
     except (FileNotFoundError, ValueError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _empty_temporary(folder: DataFolder) -> None:
+    """Throw away what killed processes of an earlier run left half written."""
+    shutil.rmtree(folder.temporary, ignore_errors=True)
+    folder.temporary.mkdir(mode=0o700, exist_ok=True)
 
 
 def _try(lock: int) -> bool:

@@ -62,6 +62,7 @@ def test_children_are_told_places_ports_and_the_key_but_not_the_password(tmp_pat
         "TOLLKEEPER_DATA": str(tmp_path),
         "TOLLKEEPER_PROXY_PORT": "4711",
         "TOLLKEEPER_SYSTEM_KEY": "tk-system",
+        "TMPDIR": str(tmp_path / "tmp"),
     }
 
 

@@ -88,3 +88,13 @@ def test_a_file_in_the_place_of_the_folder_is_refused_in_words(tmp_path: Path) -
     (tmp_path / "file").write_text("")
     with pytest.raises(UseError, match="cannot be the data folder"):
         take(tmp_path / "file", print)
+
+
+def test_what_a_killed_run_left_half_written_is_thrown_away(tmp_path: Path) -> None:
+    first = take(tmp_path / "data", lambda _: None)
+    (first.temporary / "block-of-prompts").write_text("a secret question")
+    first.close()
+    second = take(tmp_path / "data", lambda _: None)
+    assert list(second.temporary.iterdir()) == []
+    assert second.temporary.stat().st_mode & 0o077 == 0
+    second.close()
