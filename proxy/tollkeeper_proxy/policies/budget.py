@@ -83,7 +83,11 @@ class BudgetPolicy:
             raise LookupError("identify and routing must run before the budget")
         if identity.budget_nanousd is None:
             return None
-        estimate = _estimate(request, exchange.price)
+        input_tokens = request.input_token_bound()
+        if input_tokens is None:
+            exchange.decide(self.name, "refused", "unbounded_input")
+            return _UNBOUNDED
+        estimate = _estimate(request, input_tokens, exchange.price)
         worst = estimate.cost(estimate.output_tokens) if estimate else None
         if estimate is None or worst is None:
             exchange.decide(self.name, "refused", "unpriced_model")
@@ -150,13 +154,11 @@ def _affordable(estimate: Estimate, granted: Granted, ask: Ask) -> int:
     return estimate.output_tokens_within(granted.granted_nanousd)
 
 
-def _estimate(request: WireRequest, price: Price | None) -> Estimate | None:
+def _estimate(request: WireRequest, input_tokens: int, price: Price | None) -> Estimate | None:
     if price is None:
         return None
     limit = request.output_token_limit()
-    return Estimate(
-        price, request.input_size_bytes(), UNBOUNDED_OUTPUT_TOKENS if limit is None else limit
-    )
+    return Estimate(price, input_tokens, UNBOUNDED_OUTPUT_TOKENS if limit is None else limit)
 
 
 def _line(exchange: Exchange) -> LedgerLine:
@@ -233,6 +235,18 @@ def _unpriced(target: Target) -> Refusal:
         param="model",
     )
 
+
+_UNBOUNDED = Refusal(
+    policy="budget",
+    message=(
+        "Nobody can tell beforehand how many tokens a file, a video or an earlier answer's sound "
+        "becomes, so a key with a budget cannot send one. Send text or images, or use a key "
+        "without a budget."
+    ),
+    status=400,
+    code="unbounded_input",
+    param="messages",
+)
 
 _UNAVAILABLE = Refusal(
     policy="budget",

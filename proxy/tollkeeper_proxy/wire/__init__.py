@@ -72,8 +72,12 @@ class WireRequest(Protocol):
         """Return the caller's own bound on the answer (times its choices), None when unbounded."""
         ...
 
-    def input_size_bytes(self) -> int:
-        """Return an upper bound of the input's tokens: no tokenizer makes more of fewer bytes."""
+    def input_token_bound(self) -> int | None:
+        """Return an upper bound of the input's tokens, None when it has a part without one.
+
+        The bound of text is its bytes, for no tokenizer makes more of fewer; pictures get an
+        allowance of their own.
+        """
         ...
 
     def fingerprint(self) -> bytes:

@@ -15,6 +15,7 @@ from tollkeeper_proxy.exchange import Refusal
 from tollkeeper_proxy.wire import Surface
 from tollkeeper_proxy.wire.json_doubts import doubts_of
 from tollkeeper_proxy.wire.json_texts import put, texts
+from tollkeeper_proxy.wire.openai_media import media_token_bound
 
 MAX_DEPTH: Final = 100  # a tool's schema is some ten levels deep; orjson writes no more than 254
 
@@ -78,8 +79,9 @@ class ChatRequest:
         limits = [limit for limit in named if isinstance(limit, int)]
         return max(limits) * self._choices() if limits else None
 
-    def input_size_bytes(self) -> int:
-        return len(self._body) + self._added_bytes
+    def input_token_bound(self) -> int | None:
+        media = media_token_bound(self._document.get("messages"))
+        return None if media is None else len(self._body) + self._added_bytes + media
 
     def fingerprint(self) -> bytes:
         decisive = {

@@ -24,6 +24,8 @@ from tollkeeper_proxy.policies.budget import (
     BudgetPolicy,
     Estimate,
 )
+from tollkeeper_proxy.wire import WireRequest
+from tollkeeper_proxy.wire.openai_media import IMAGE_TOKENS
 
 NOW_S = datetime(2026, 8, 22, 12, tzinfo=UTC).timestamp()
 INPUT, OUTPUT = 1000, 2000  # the demo model's nano-USD per token
@@ -48,7 +50,13 @@ def member(budget_nanousd: int | None, period: str = "month") -> Identity:
 
 def size(opened: Exchange) -> int:
     assert opened.request is not None
-    return opened.request.input_size_bytes()
+    return bound(opened.request)
+
+
+def bound(request: WireRequest) -> int:
+    tokens = request.input_token_bound()
+    assert tokens is not None
+    return tokens
 
 
 def sent_limit(opened: Exchange) -> object:
@@ -122,7 +130,7 @@ async def test_a_sent_request_of_which_nothing_is_known_costs_what_was_held(
 
 async def test_lowers_the_answers_length_to_what_the_budget_holds(policy: BudgetPolicy) -> None:
     request = chat(max_completion_tokens=5000)
-    budget = request.input_size_bytes() * INPUT + 250 * OUTPUT + 999
+    budget = bound(request) * INPUT + 250 * OUTPUT + 999
     opened = exchange(request, identity=member(budget))
     assert await policy.on_request(opened) is None
     assert sent_limit(opened) == 250
@@ -152,7 +160,7 @@ async def test_refuses_when_too_little_is_left_for_an_answer_worth_having(
     policy: BudgetPolicy, short_by: int
 ) -> None:
     request = chat()
-    least = request.input_size_bytes() * INPUT + LEAST_OUTPUT_TOKENS * OUTPUT
+    least = bound(request) * INPUT + LEAST_OUTPUT_TOKENS * OUTPUT
     refusal = await policy.on_request(exchange(request, identity=member(least - short_by)))
     assert isinstance(refusal, Refusal)
     assert (refusal.status, refusal.code, refusal.retryable) == (429, "insufficient_quota", False)
@@ -164,7 +172,7 @@ async def test_a_short_answer_the_caller_asked_for_is_no_reason_to_refuse(
     policy: BudgetPolicy,
 ) -> None:
     request = chat(max_tokens=1)
-    exact = request.input_size_bytes() * INPUT + OUTPUT
+    exact = bound(request) * INPUT + OUTPUT
     assert await policy.on_request(exchange(request, identity=member(exact))) is None
 
 
@@ -219,6 +227,32 @@ async def test_an_unknown_price_is_refused_and_never_counts_as_nothing(
     refusal = await policy.on_request(opened)
     assert isinstance(refusal, Refusal)
     assert (refusal.status, refusal.code) == (400, "unpriced_model")
+    assert await balance(ledger, tmp_path) == (0, 0)
+
+
+def message(part: dict[str, object]) -> list[dict[str, object]]:
+    return [{"role": "user", "content": [part]}]
+
+
+async def test_a_picture_named_by_its_address_is_held_for(policy: BudgetPolicy) -> None:
+    picture = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+    opened = exchange(chat(messages=message(picture), max_tokens=100), identity=member(10**9))
+    assert await policy.on_request(opened) is None
+    assert opened.budget_remaining_nanousd is not None
+    assert opened.budget_remaining_nanousd < 10**9 - IMAGE_TOKENS * INPUT
+
+
+async def test_an_input_without_a_bound_is_refused_under_a_budget_and_only_there(
+    policy: BudgetPolicy, ledger: SqliteLedger, tmp_path: Path
+) -> None:
+    paper = {"type": "file", "file": {"file_id": "file-1"}}
+    refusal = await policy.on_request(
+        exchange(chat(messages=message(paper)), identity=member(10**12))
+    )
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.code, refusal.param) == (400, "unbounded_input", "messages")
+    free = exchange(chat(messages=message(paper)), identity=member(None))
+    assert await policy.on_request(free) is None
     assert await balance(ledger, tmp_path) == (0, 0)
 
 

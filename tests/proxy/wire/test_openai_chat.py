@@ -14,6 +14,7 @@ from tests.proxy.wire.recorded import needs_recordings
 from tollkeeper_proxy.errors import CallerError
 from tollkeeper_proxy.exchange import Refusal
 from tollkeeper_proxy.wire.openai_chat import ChatRequest, parse_chat
+from tollkeeper_proxy.wire.openai_media import IMAGE_TOKENS
 
 MODEL_NAMES = st.sampled_from(
     [
@@ -468,7 +469,22 @@ def test_the_size_bounds_the_input_also_after_edits(text: str, longer: str) -> N
     for surface in request.surfaces():
         request.replace({surface.path: longer})
     said = sum(len(surface.text.encode()) for surface in request.surfaces())
-    assert request.input_size_bytes() >= said
+    bound = request.input_token_bound()
+    assert bound is not None
+    assert bound >= said
+
+
+def test_a_picture_named_in_few_bytes_has_room_in_the_bound() -> None:
+    picture = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+    bound = parse_chat(chat(messages=[{"role": "user", "content": [picture]}])).input_token_bound()
+    assert bound is not None
+    assert bound > IMAGE_TOKENS
+
+
+def test_a_file_leaves_the_input_without_a_bound() -> None:
+    paper = {"type": "file", "file": {"file_id": "file-1"}}
+    request = parse_chat(chat(messages=[{"role": "user", "content": [paper]}]))
+    assert request.input_token_bound() is None
 
 
 # The cache's key
