@@ -104,6 +104,7 @@ class Exchange:
     identity: Identity | None = None
     target: Target | None = None
     price: Price | None = None
+    fallback_prices: tuple[Price | None, ...] = ()  # of the request's ``fallback_models``
     attempts: list[Attempt] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     redactions: int = 0

@@ -41,16 +41,24 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The most a request can cost: its input's bound in tokens, the answer's limit, the price."""
+    """The most a request can cost: its input's bound in tokens, the answer's limit, the prices.
 
-    price: Price
+    Any of the models behind the prices may serve it.
+    """
+
+    prices: tuple[Price, ...]
     input_tokens: int
     output_tokens: int
 
     def cost(self, output_tokens: int) -> int | None:
         """Return the bound in nano-USD for a shorter answer; None when it cannot be known."""
-        bound = self.price.ceiling_nanousd(self.input_tokens, output_tokens)
-        return None if bound is None or bound > LARGEST_NANOUSD else bound
+        dearest = 0
+        for price in self.prices:
+            bound = price.ceiling_nanousd(self.input_tokens, output_tokens)
+            if bound is None or bound > LARGEST_NANOUSD:
+                return None
+            dearest = max(dearest, bound)
+        return dearest
 
     def output_tokens_within(self, nanousd: int) -> int:
         """Return the longest answer that so much money surely pays."""
@@ -87,11 +95,11 @@ class BudgetPolicy:
         if input_tokens is None:
             exchange.decide(self.name, "refused", "unbounded_input")
             return _UNBOUNDED
-        estimate = _estimate(request, input_tokens, exchange.price)
+        estimate = _estimate(exchange, request, input_tokens)
         worst = estimate.cost(estimate.output_tokens) if estimate else None
         if estimate is None or worst is None:
             exchange.decide(self.name, "refused", "unpriced_model")
-            return _unpriced(target)
+            return _unpriced(target, request.fallback_models)
         window = window_at(identity.budget_period, self._clock())
         least = estimate.cost(min(LEAST_OUTPUT_TOKENS, estimate.output_tokens)) or 0
         ask = Ask(
@@ -154,11 +162,13 @@ def _affordable(estimate: Estimate, granted: Granted, ask: Ask) -> int:
     return estimate.output_tokens_within(granted.granted_nanousd)
 
 
-def _estimate(request: WireRequest, input_tokens: int, price: Price | None) -> Estimate | None:
-    if price is None:
+def _estimate(exchange: Exchange, request: WireRequest, input_tokens: int) -> Estimate | None:
+    prices = (exchange.price, *exchange.fallback_prices)
+    known = tuple(price for price in prices if price is not None)
+    if len(known) < len(prices):
         return None
     limit = request.output_token_limit()
-    return Estimate(price, input_tokens, UNBOUNDED_OUTPUT_TOKENS if limit is None else limit)
+    return Estimate(known, input_tokens, UNBOUNDED_OUTPUT_TOKENS if limit is None else limit)
 
 
 def _line(exchange: Exchange) -> LedgerLine:
@@ -223,11 +233,14 @@ def _exhausted(identity: Identity, window: Window, denied: Denied, *, needed: in
     )
 
 
-def _unpriced(target: Target) -> Refusal:
+def _unpriced(target: Target, fallbacks: tuple[str, ...]) -> Refusal:
+    one = f"'{target.name}'"
+    if fallbacks:
+        one += f" or one of its fallbacks ({', '.join(name[:100] for name in fallbacks)})"
     return Refusal(
         policy="budget",
         message=(
-            f"Nobody knows what '{target.name}' costs, so a key with a budget cannot use it. "
+            f"Nobody knows what {one} costs, so a key with a budget cannot use it. "
             "Use a priced model, or a key without a budget."
         ),
         status=400,

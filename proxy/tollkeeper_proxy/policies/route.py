@@ -8,9 +8,9 @@ from typing import Protocol
 
 from tollkeeper.keys import is_virtual
 from tollkeeper.pricing import Price
-from tollkeeper_proxy.exchange import Exchange, Refusal
+from tollkeeper_proxy.exchange import Exchange, Refusal, Target
 from tollkeeper_proxy.routing.router import Router
-from tollkeeper_proxy.wire import Answer
+from tollkeeper_proxy.wire import Answer, WireRequest
 
 
 class PriceTable(Protocol):
@@ -20,7 +20,7 @@ class PriceTable(Protocol):
 
 
 class Route:
-    """Sets ``exchange.target`` and ``exchange.price``; refuses unknown models."""
+    """Sets ``exchange.target`` and its price, and its fallbacks' prices; refuses unknown models."""
 
     name = "route"
 
@@ -44,13 +44,18 @@ class Route:
             return target
         exchange.target = target
         request.limit_field = self._router.providers[target.provider].limit_field
-        exchange.price = self._price_of(
-            target.provider, target.model, service_tier=request.service_tier
+        exchange.price = self._price(request, target)
+        exchange.fallback_prices = tuple(
+            self._price(request, Target(target.provider, model))
+            for model in request.fallback_models
         )
         return self._without_credential(exchange, target.provider)
 
     def on_done(self, exchange: Exchange) -> None:
         """Nothing to settle."""
+
+    def _price(self, request: WireRequest, target: Target) -> Price | None:
+        return self._price_of(target.provider, target.model, service_tier=request.service_tier)
 
     def _without_credential(self, exchange: Exchange, name: str) -> Refusal | None:
         provider = self._router.providers[name]

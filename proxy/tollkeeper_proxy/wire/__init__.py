@@ -56,6 +56,11 @@ class WireRequest(Protocol):
     service_tier: str  # asked for, by the provider's name for it; "" where none is
     limit_field: str  # the target's name for a bound on the answer, should we have to set one
 
+    @property
+    def fallback_models(self) -> tuple[str, ...]:
+        """The models, by the provider's names, that may serve instead of the one asked for."""
+        ...
+
     def surfaces(self) -> Sequence[Surface]:
         """Enumerate every text-bearing field; an unknown string field counts as text."""
         ...

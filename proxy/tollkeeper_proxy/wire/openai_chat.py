@@ -18,6 +18,7 @@ from tollkeeper_proxy.wire.json_texts import put, texts
 from tollkeeper_proxy.wire.openai_media import media_token_bound
 
 MAX_DEPTH: Final = 100  # a tool's schema is some ten levels deep; orjson writes no more than 254
+MAX_FALLBACKS: Final = 16  # OpenRouter's ``models``; each is looked up in the price table
 
 _NOT_DECISIVE: Final = ("user", "stream_options", "metadata", "store", "safety_identifier")
 # The key as we may find it by its bytes, and the escapes that could hide it from us elsewhere.
@@ -53,6 +54,11 @@ class ChatRequest:
     def document(self) -> Mapping[str, object]:
         """The request as JSON, after edits; for the telemetry of this dialect only."""
         return self._document
+
+    @property
+    def fallback_models(self) -> tuple[str, ...]:
+        models = self._document.get("models")
+        return tuple(models) if isinstance(models, list) else ()
 
     def surfaces(self) -> Sequence[Surface]:
         return [Surface(path, text) for path, text in texts(self._document)]
@@ -176,10 +182,21 @@ def _check(document: dict[str, object]) -> None:
         if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
             wanted = " or ".join("null" if t is type(None) else _JSON_NAMES[t] for t in allowed)
             raise _bad(f"'{name}' must be {wanted}.", param=name)
+    models = document.get("models")
+    if models is not None and not _is_fallbacks(models):
+        raise _bad(f"'models' must be an array of at most {MAX_FALLBACKS} names.", param="models")
     for name in ("n", "max_tokens", "max_completion_tokens"):
         value = document.get(name)
         if isinstance(value, int) and not 1 <= value <= 10_000_000:
             raise _bad(f"'{name}' must be between 1 and 10000000.", param=name)
+
+
+def _is_fallbacks(models: object) -> bool:
+    return (
+        isinstance(models, list)
+        and len(models) <= MAX_FALLBACKS
+        and all(isinstance(name, str) for name in models)
+    )
 
 
 _JSON_NAMES: Final[dict[type, str]] = {

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.proxy.exchanges import chat, dispatched, exchange
 
 from tollkeeper.keys import Identity
-from tollkeeper.pricing import Usage, price_of
+from tollkeeper.pricing import Price, Usage, price_of
+from tollkeeper.pricing.rates import Rates
 from tollkeeper_proxy.exchange import Exchange, Refusal, Target
 from tollkeeper_proxy.ledger import transaction
 from tollkeeper_proxy.ledger.clerk import SqliteLedger
@@ -230,6 +231,32 @@ async def test_an_unknown_price_is_refused_and_never_counts_as_nothing(
     assert await balance(ledger, tmp_path) == (0, 0)
 
 
+DEAR = Price("demo", "dear", ((-1, Rates(per_nanousd=1, input=5000, output=100)),))
+
+
+async def test_holds_for_the_dearest_model_the_provider_may_fall_back_to(
+    policy: BudgetPolicy,
+) -> None:
+    opened = exchange(chat(max_tokens=100), identity=member(10**9))
+    opened.fallback_prices = (DEAR,)
+    assert await policy.on_request(opened) is None
+    worst = max(size(opened) * INPUT + 100 * OUTPUT, size(opened) * 5000 + 100 * 100)
+    assert opened.budget_remaining_nanousd == 10**9 - worst
+
+
+async def test_a_fallback_that_nobody_priced_is_refused_under_a_budget(
+    policy: BudgetPolicy,
+) -> None:
+    opened = exchange(chat(models=["nobody-knows-this"]), identity=member(10**12))
+    opened.fallback_prices = (None,)
+    refusal = await policy.on_request(opened)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.code) == (400, "unpriced_model")
+    assert "nobody-knows-this" in refusal.message
+    opened.identity = member(None)
+    assert await policy.on_request(opened) is None
+
+
 def message(part: dict[str, object]) -> list[dict[str, object]]:
     return [{"role": "user", "content": [part]}]
 
@@ -321,7 +348,7 @@ def test_the_longest_affordable_answer_is_paid_and_one_more_token_is_not(
 ) -> None:
     price = price_of("openai", "gpt-4o")
     assert price is not None
-    estimate = Estimate(price, size_bytes, limit)
+    estimate = Estimate((price,), size_bytes, limit)
     tokens = estimate.output_tokens_within(budget)
     cost, next_cost = estimate.cost(tokens), estimate.cost(tokens + 1)
     assert cost is not None

@@ -29,8 +29,8 @@ def policy(draw: float = 0.0) -> Route:
     return Route(Router(providers, ALIASES), price_of=price_of, draw=lambda: draw)
 
 
-def asked(model: str, credential: str = "tk-key") -> Exchange:
-    opened = exchange(chat("hi", model=model), caller=Caller(credential=credential))
+def asked(model: str, credential: str = "tk-key", **fields: object) -> Exchange:
+    opened = exchange(chat("hi", model=model, **fields), caller=Caller(credential=credential))
     opened.target = opened.price = None
     return opened
 
@@ -48,6 +48,12 @@ async def test_the_draw_decides_between_targets() -> None:
         opened = asked("two")
         assert await policy(draw).on_request(opened) is None
         assert opened.target == target
+
+
+async def test_the_models_to_fall_back_to_are_priced_as_the_same_providers() -> None:
+    opened = asked("openai/gpt-4o-mini", models=["gpt-4o", "nobody-knows-this"])
+    assert await policy().on_request(opened) is None
+    assert opened.fallback_prices == (price_of("openai", "gpt-4o"), None)
 
 
 async def test_an_unknown_model_is_refused_and_priced_not_at_all() -> None:

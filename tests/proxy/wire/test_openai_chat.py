@@ -487,6 +487,23 @@ def test_a_file_leaves_the_input_without_a_bound() -> None:
     assert request.input_token_bound() is None
 
 
+# Fallbacks
+
+
+def test_the_models_a_provider_may_fall_back_to_are_told() -> None:
+    request = parse_chat(chat(models=["openai/gpt-4o", "openai/o1-pro"], route="fallback"))
+    assert request.fallback_models == ("openai/gpt-4o", "openai/o1-pro")
+    assert parse_chat(chat()).fallback_models == ()
+    assert parse_chat(chat(models=None)).fallback_models == ()
+
+
+@pytest.mark.parametrize("models", ["a", [1], [None], {"a": "b"}, ["m"] * 17])
+def test_fallbacks_that_nobody_could_price_are_refused(models: object) -> None:
+    with pytest.raises(CallerError) as caught:
+        parse_chat(chat(models=models))
+    assert (caught.value.refusal.status, caught.value.refusal.param) == (400, "models")
+
+
 # The cache's key
 
 
