@@ -56,7 +56,9 @@ class ProviderSettings(Section):
     dialect: Dialect = Field("openai", description="What the provider speaks.")
     base_url: str = Field("", description="Its base URL, with `/v1` where it has one.")
     api_key: SecretStr = Field(
-        SecretStr("none"), description="Its key; `none` sends no credential."
+        SecretStr("none"),
+        description="Its key; `none` sends no credential. Unset, a catalogued provider at its own"
+        " `base_url` takes the key of its environment variable.",
     )
     models: tuple[str, ...] = Field((), description="Models listed for it; empty means not listed.")
     connect_timeout_s: float = Field(5.0, gt=0, description="To open a connection.")

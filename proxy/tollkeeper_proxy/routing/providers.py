@@ -157,7 +157,10 @@ def _completed(
     changes: dict[str, object] = {}
     if not section.base_url:
         changes["base_url"] = known.base_url
-    if "api_key" not in section.model_fields_set and (key := variable(known.key_variable)):
+    # A key that nobody named in the file goes where its provider is, and nowhere else.
+    at_home = section.base_url in {"", known.base_url}
+    takes_key = at_home and "api_key" not in section.model_fields_set
+    if takes_key and (key := variable(known.key_variable)):
         changes["api_key"] = SecretStr(key)
     return section.model_copy(update=changes)
 

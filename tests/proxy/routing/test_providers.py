@@ -51,6 +51,29 @@ def test_a_key_in_the_file_wins_over_one_in_the_environment() -> None:
     assert b"from-the-file" in found["openai"].head
 
 
+@pytest.mark.parametrize(
+    "base_url",
+    ["https://elsewhere.example/v1", "http://api.openai.com/v1", "https://api.openai.com/v2"],
+)
+def test_a_key_of_the_environment_goes_to_the_catalogued_place_only(base_url: str) -> None:
+    moved = ProviderSettings(base_url=base_url)
+    found = configured_providers({"openai": moved}, {"OPENAI_API_KEY": CANARY}.get)
+    assert CANARY.encode() not in found["openai"].head
+    assert not found["openai"].has_key
+
+
+def test_a_key_named_in_the_file_goes_where_the_file_says() -> None:
+    moved = section("https://elsewhere.example/v1", CANARY)
+    found = configured_providers({"openai": moved}, nothing)
+    assert CANARY.encode() in found["openai"].head
+
+
+def test_a_section_that_repeats_the_catalogued_place_keeps_the_environments_key() -> None:
+    same = ProviderSettings(base_url=CATALOGUE["openai"].base_url)
+    found = configured_providers({"openai": same}, {"OPENAI_API_KEY": CANARY}.get)
+    assert CANARY.encode() in found["openai"].head
+
+
 def test_a_private_provider_needs_its_place() -> None:
     with pytest.raises(ProviderConfigError, match=r"providers\.lab .* base_url"):
         configured_providers({"lab": ProviderSettings()}, nothing)
