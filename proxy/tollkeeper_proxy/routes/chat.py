@@ -23,6 +23,7 @@ from tollkeeper_proxy.routes.answer_headers import (
     relayed_headers,
     usd,
 )
+from tollkeeper_proxy.server.caller import with_user
 from tollkeeper_proxy.upstream import UpstreamAnswer
 from tollkeeper_proxy.upstream.forward import Forwarder
 from tollkeeper_proxy.wire import Answer
@@ -78,6 +79,7 @@ class ChatCompletions:
         try:
             request = parse_chat(body)
             exchange.request = request
+            exchange.caller = with_user(exchange.caller, request.document.get("user"))
             verdict = await passage.enter(exchange)
             if isinstance(verdict, Refusal):
                 await _refuse(exchange, verdict, sink)

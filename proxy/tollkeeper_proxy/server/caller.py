@@ -7,17 +7,21 @@ No header ever chooses where telemetry or credentials go.
 import random
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
 import orjson
 
 from tollkeeper_proxy.exchange import Caller, Trace
+from tollkeeper_proxy.server.baggage import members_of
 
 MAX_VALUE_CHARACTERS: Final = 256  # as for baggage values we accept
 MAX_TAGS: Final = 32
 MAX_METADATA: Final = 32
 
 _TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _PROPERTY: Final = "helicone-property-"
 
 
@@ -39,21 +43,37 @@ def trace_of(headers: Mapping[str, str]) -> Trace:
 
 
 def caller_of(headers: Mapping[str, str]) -> Caller:
-    """Return who the caller says it is."""
+    """Return who the caller says it is; headers of ours and of gateways win over baggage."""
+    carried = _baggage(headers)
+    user = _first(headers, "x-tollkeeper-user", "helicone-user-id")
+    session = _first(
+        headers,
+        "x-tollkeeper-session",
+        "helicone-session-id",
+        "x-litellm-trace-id",
+        "x-portkey-trace-id",
+    )
     return Caller(
         credential=_credential(headers),
-        user=_first(headers, "x-tollkeeper-user", "helicone-user-id"),
-        session=_first(
-            headers,
-            "x-tollkeeper-session",
-            "helicone-session-id",
-            "x-litellm-trace-id",
-            "x-portkey-trace-id",
-        ),
+        user=user or _clean(carried.get("user.id", "")),
+        session=session or _clean(carried.get("session.id", "")),
         tags=_tags(_first(headers, "x-tollkeeper-tags", "x-litellm-tags", limit=4096)),
         metadata=_metadata(headers),
         cache=_first(headers, "x-tollkeeper-cache").lower(),
     )
+
+
+def with_user(caller: Caller, said: object) -> Caller:
+    """Return the caller with the body's word for its user, which counts where no header has one."""
+    if caller.user or not isinstance(said, str):
+        return caller
+    return replace(caller, user=_clean(said))
+
+
+def _baggage(headers: Mapping[str, str]) -> Mapping[str, str]:
+    if "baggage" not in headers:
+        return _NOTHING
+    return members_of(",".join(v for name, v in headers.items() if name.lower() == "baggage"))
 
 
 def _credential(headers: Mapping[str, str]) -> str:

@@ -34,6 +34,11 @@ REQUEST: Final = (
     Header("api-key", "The key, for SDKs that send it so."),
     Header("x-goog-api-key", "The key, for SDKs that send it so."),
     Header("traceparent", "W3C trace context: the proxy's spans nest under the caller's."),
+    Header(
+        "baggage",
+        "W3C baggage: `user.id` and `session.id` are read where no header below says it;"
+        " nothing of it goes to a provider. A body's `user` counts last.",
+    ),
     Header("x-tollkeeper-user", "Who this call is for; a column to group by, never a right."),
     Header("x-tollkeeper-session", "The conversation or run it belongs to."),
     Header("x-tollkeeper-tags", "Words separated by commas, at most 32."),

@@ -147,6 +147,11 @@ async def test_a_whole_answer_passes_as_it_is(desk: Desk) -> None:
     assert (ended.bytes_in > 0, ended.bytes_out) == (True, len(plain.body))
 
 
+async def test_the_user_a_body_names_is_the_callers(desk: Desk) -> None:
+    _, ended = await desk.ask(script.answer("hello"), user="ada")
+    assert ended.caller.user == "ada"
+
+
 async def test_a_providers_error_passes_without_our_key(desk: Desk) -> None:
     sink, ended = await desk.ask(
         script.error(429, f"bad key {KEY}", headers=(("Retry-After", "7"),))

@@ -13,6 +13,7 @@ from tollkeeper_proxy.server.caller import (
     MAX_VALUE_CHARACTERS,
     caller_of,
     trace_of,
+    with_user,
 )
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -134,6 +135,43 @@ def test_knows_the_names_of_other_gateways(name: str, field: str) -> None:
 def test_our_own_name_wins() -> None:
     both = headers(("helicone-user-id", "theirs"), ("x-tollkeeper-user", "ours"))
     assert caller_of(both).user == "ours"
+
+
+def test_baggage_names_user_and_session_and_a_header_of_their_own_wins() -> None:
+    told = headers(baggage="user.id=ada%20l,session.id=s1")
+    assert (caller_of(told).user, caller_of(told).session) == ("ada l", "s1")
+    both = headers(baggage="user.id=ada,session.id=s1", helicone_user_id="grace")
+    assert (caller_of(both).user, caller_of(both).session) == ("grace", "s1")
+
+
+def test_baggage_may_come_in_several_headers() -> None:
+    told = caller_of(headers(("baggage", "user.id=ada"), ("Baggage", "session.id=s1")))
+    assert (told.user, told.session) == ("ada", "s1")
+
+
+def test_baggage_brings_short_printable_values_and_no_tenant() -> None:
+    told = caller_of(headers(baggage="user.id=a%00%0Ab" + "c" * 1000 + ",session.id=%20"))
+    assert told.user == ("ab" + "c" * 1000)[: MAX_VALUE_CHARACTERS - 2]
+    assert told.session == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "said", "after"),
+    [
+        ("", "ada", "ada"),
+        ("grace", "ada", "grace"),
+        ("", None, ""),
+        ("", 3, ""),
+        ("", " a\nda ", "ada"),
+        ("", "x" * 1000, "x" * MAX_VALUE_CHARACTERS),
+    ],
+)
+def test_the_bodys_user_counts_where_no_header_names_one(
+    before: str, said: object, after: str
+) -> None:
+    caller = caller_of(headers(x_tollkeeper_user=before, x_tollkeeper_session="s1"))
+    told = with_user(caller, said)
+    assert (told.user, told.session) == (after, "s1")
 
 
 @pytest.mark.parametrize("name", ["x-tollkeeper-tags", "x-litellm-tags"])
