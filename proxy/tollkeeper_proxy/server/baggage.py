@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import unquote
 
 KEYS: Final = frozenset({"session.id", "user.id"})  # OTel's names
-# As the OTel SDKs bound it: a longer header is none at all, longer pairs and later ones are skipped.
+# As the OTel SDKs bound it: a longer header is none, longer pairs and later ones are skipped.
 MAX_CHARACTERS: Final = 8192
 MAX_PAIR_CHARACTERS: Final = 4096
 MAX_PAIRS: Final = 180
