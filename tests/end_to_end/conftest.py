@@ -3,10 +3,12 @@
 Starting takes seconds, so tests share it; each uses models, keys and sessions of its own.
 """
 
+import uuid
 from collections.abc import Iterator
 
 import pytest
 from tests.equipment.canary import CANARY
+from tests.equipment.own_key import own_key
 from tests.equipment.places import has_shared
 from tests.equipment.recordings import chat_interactions
 from tests.equipment.replay_provider import ReplayProvider
@@ -54,6 +56,14 @@ def stack(
     folder = tmp_path_factory.mktemp("product")
     with Stack(folder, settings) as running:
         yield running
+
+
+@pytest.fixture
+def admin_sql(stack: Stack) -> Iterator[Sql]:
+    """Return a client that sees every tenant."""
+    key = own_key(stack.data, f"admin-{uuid.uuid4()}", role="admin")
+    with Sql(stack.ports["sql"], key) as client:
+        yield client
 
 
 @pytest.fixture

@@ -72,15 +72,29 @@ def test_each_leaves_one_log_line(ends: dict[str, Ends], stack: Stack) -> None:
     assert not {by_id[each]: count for each, count in counts.items() if count != 1}
 
 
-def test_each_leaves_one_span(ends: dict[str, Ends], sql: Sql) -> None:
+def test_each_leaves_one_span(ends: dict[str, Ends], admin_sql: Sql) -> None:
     traces = {end.trace_id: name for name, end in ends.items() if end.answer is not None}
-    rows = sql.wait(
+    rows = admin_sql.wait(
         "SELECT TraceId, count() AS spans FROM otel_traces"
         " WHERE TraceId IN {ids:Array(String)} AND SpanKind = 'Server' GROUP BY TraceId",
         {"ids": list(traces)},
         until=lambda rows: len(rows) >= len(traces),
     )
     assert not {traces[row["TraceId"]]: row["spans"] for row in rows if row["spans"] != 1}
+
+
+def test_what_came_from_nobody_known_is_for_admins_only(
+    stack: Stack, sql: Sql, admin_sql: Sql
+) -> None:
+    stranger = stack.ask("/v1/models", method="GET", Authorization="Bearer tk-nobody")
+    assert stranger.status == 401
+    question = (
+        "SELECT ResourceAttributes['tollkeeper.tenant.id'] AS tenant FROM otel_traces"
+        " WHERE TraceId = {id:String}"
+    )
+    trace = {"id": stranger.header("x-tollkeeper-trace-id")}
+    assert admin_sql.wait(question, trace) == [{"tenant": "-unidentified"}]
+    assert sql.rows(question, trace) == []
 
 
 def test_nothing_was_said_that_must_not_be(ends: dict[str, Ends], stack: Stack) -> None:

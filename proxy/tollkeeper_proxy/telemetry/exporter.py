@@ -22,6 +22,9 @@ BATCH_BYTES: Final = 8 * 1024 * 1024  # of requests and answers; our collector t
 SLICE_EXCHANGES: Final = 8  # encoded at one go before requests get their turn again
 LARGE_BYTES: Final = 32 * 1024  # masked in about 0.1 ms where it holds no suspects
 LINGER_S: Final = 0.2  # how long a lone span waits for company
+# The tenant of requests that were refused before anybody was identified. No key can have it (a
+# tenant's name begins with a letter or a digit), so only keys that see every tenant see them.
+UNIDENTIFIED: Final = "-unidentified"
 
 
 class SpanExporter:
@@ -118,7 +121,8 @@ class SpanExporter:
             taken += 1
             taken_spans += _span_count(exchange)
             size_bytes += exchange.bytes_in + exchange.bytes_out
-            by_tenant.setdefault(exchange.tenant_id, []).extend(await self._spans(exchange))
+            tenant_id = exchange.tenant_id or UNIDENTIFIED
+            by_tenant.setdefault(tenant_id, []).extend(await self._spans(exchange))
             if taken % SLICE_EXCHANGES == 0:
                 await asyncio.sleep(0)
         await self._deliver({tenant: spans for tenant, spans in by_tenant.items() if spans})

@@ -11,10 +11,16 @@ from tests.proxy.telemetry.otlp import ReadSpan, read_spans
 from tests.proxy.upstream.calls import until
 
 from tollkeeper import semconv as names
+from tollkeeper.control.keys import TENANT
 from tollkeeper.keys import Identity
 from tollkeeper_proxy.exchange import Exchange
 from tollkeeper_proxy.telemetry.destination import Destination, otlp_head
-from tollkeeper_proxy.telemetry.exporter import BATCH_BYTES, BATCH_EXCHANGES, SpanExporter
+from tollkeeper_proxy.telemetry.exporter import (
+    BATCH_BYTES,
+    BATCH_EXCHANGES,
+    UNIDENTIFIED,
+    SpanExporter,
+)
 from tollkeeper_proxy.telemetry.spans import SpanMaker
 from tollkeeper_proxy.telemetry.spool import Spool
 from tollkeeper_proxy.upstream import Origin
@@ -106,6 +112,19 @@ async def test_spans_arrive_under_their_tenant(make: Make, collector: FakeCollec
         number = span.attributes[names.REQUEST_ID].removeprefix("req-")
         assert span.resource[names.TENANT_ID] == f"t{number}"
         assert span.resource[names.SERVICE_NAME] == "tollkeeper-proxy"
+
+
+async def test_spans_of_nobody_arrive_under_a_tenant_that_no_key_can_have(
+    make: Make, collector: FakeCollector
+) -> None:
+    exporter = make()
+    await exporter.open()
+    stranger = ended()
+    stranger.identity = None
+    exporter.offer(stranger)
+    await until(lambda: len(spans_at(collector)) == 2)
+    assert {span.resource[names.TENANT_ID] for span in spans_at(collector)} == {UNIDENTIFIED}
+    assert not TENANT.fullmatch(UNIDENTIFIED)
 
 
 async def test_every_collector_gets_every_span(make: Make, collector: FakeCollector) -> None:
