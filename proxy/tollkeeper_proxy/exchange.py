@@ -61,6 +61,7 @@ class Refusal:
     param: str | None = None
     retryable: bool = False
     retry_after_s: int | None = None
+    allowed_methods: str = ""  # what a 405 must tell (RFC 9110), as ``Allow`` has it
 
 
 @dataclass(frozen=True, slots=True)

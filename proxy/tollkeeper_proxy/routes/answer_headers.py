@@ -49,12 +49,14 @@ def answer_headers(exchange: Exchange) -> Headers:
 
 
 def refusal_headers(refusal: Refusal) -> Headers:
-    """Return what tells an SDK whether trying again makes sense."""
+    """Return what tells a caller whether trying again, or another method, makes sense."""
     headers: Headers = []
     if not refusal.retryable:
         headers.append(("x-should-retry", "false"))
     if refusal.retry_after_s is not None:
         headers.append(("retry-after", str(refusal.retry_after_s)))
+    if refusal.allowed_methods:
+        headers.append(("allow", refusal.allowed_methods))
     return headers
 
 

@@ -54,10 +54,12 @@ class Routes:
         if endpoint is not None:
             return endpoint
         shown = path[:100]
-        allowed = [m for m, p in self.endpoints if p == path]
+        allowed = ", ".join(sorted(m for m, p in self.endpoints if p == path))
         if allowed:
-            message = f"'{shown}' answers {', '.join(allowed)} only."
-            return Refusal("server", message, status=405, code="method_not_allowed")
+            message = f"'{shown}' answers {allowed} only."
+            return Refusal(
+                "server", message, status=405, code="method_not_allowed", allowed_methods=allowed
+            )
         return Refusal("server", f"There is nothing at '{shown}'.", status=404, code="not_found")
 
 

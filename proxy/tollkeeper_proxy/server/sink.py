@@ -54,7 +54,7 @@ class HttpSink:
     async def begin(self, status: int, headers: Headers) -> None:
         response = web.StreamResponse(status=status)
         for name, value in headers:
-            response.headers[name] = value
+            response.headers.add(name, value)
         response.headers["Server"] = "tollkeeper"
         self.response = response
         await response.prepare(self._request)

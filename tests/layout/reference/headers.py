@@ -68,6 +68,7 @@ ANSWER: Final = (
     Header("x-tollkeeper-policies", "What each policy did, as `name=verdict`."),
     Header("x-ratelimit-*", "The provider's limits, passed on."),
     Header("Retry-After", "When to try again, in seconds."),
+    Header("Allow", "On 405: the methods that the path answers."),
     Header("x-should-retry", "`false` on refusals that trying again cannot cure."),
 )
 

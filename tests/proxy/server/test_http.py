@@ -115,7 +115,8 @@ async def test_another_method_is_told_which_would_do() -> None:
     async with served() as server:
         response = await server.ask(method="PUT")
         refused(response, 405, "method_not_allowed")
-        assert "POST, GET" in response.json()["error"]["message"]
+        assert response.header("allow") == "GET, POST"
+        assert "GET, POST" in response.json()["error"]["message"]
 
 
 async def test_not_found_leaves_the_connection_open() -> None:

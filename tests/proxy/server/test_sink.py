@@ -55,6 +55,21 @@ async def test_any_status_has_a_phrase(status: int, reason: str) -> None:
     assert (response.status, response.reason) == (status, reason)
 
 
+async def test_a_header_that_comes_twice_is_sent_twice_on_a_stream_as_on_a_whole_answer() -> None:
+    twice = [("content-type", "text/plain"), ("x-ratelimit-a", "1"), ("x-ratelimit-a", "2")]
+
+    async def stream(sink: Sink) -> None:
+        await sink.begin(200, twice)
+        await sink.write(b"body")
+        await sink.end()
+
+    for act in (stream, whole(headers=twice)):
+        response = await answered(act)
+        found = [v for name, v in response.headers if name.lower() == "x-ratelimit-a"]
+        assert found == ["1", "2"]
+        assert [n.lower() for n, _ in response.headers].count("content-type") == 1
+
+
 async def test_an_empty_answer_is_empty() -> None:
     response = await answered(whole(body=b""))
     assert (response.body, response.complete) == (b"", True)
