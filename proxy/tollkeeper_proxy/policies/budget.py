@@ -8,7 +8,7 @@ import random
 import time
 from asyncio import CancelledError
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Protocol
 
 from tollkeeper.keys import Identity
@@ -189,20 +189,22 @@ def _line(exchange: Exchange) -> LedgerLine:
 
 def _bounded(usage: Usage) -> Usage:
     """Keep what a provider claims within what the ledger's integers can hold."""
-    if all(0 <= count <= LARGEST_NANOUSD for count in astuple(usage)[:-1]):
-        return usage
     return Usage(
         _sane(usage.input_tokens),
         _sane(usage.output_tokens),
         _sane(usage.cache_read_tokens),
         _sane(usage.cache_write_tokens),
         _sane(usage.reasoning_tokens),
+        _sane(usage.input_audio_tokens),
+        _sane(usage.output_audio_tokens),
         source=usage.source,
     )
 
 
 def _sane(count: int) -> int:
-    return min(max(count, 0), LARGEST_NANOUSD)
+    if 0 <= count <= LARGEST_NANOUSD:
+        return count
+    return 0 if count < 0 else LARGEST_NANOUSD
 
 
 def _fresh_id(now_s: float) -> str:
