@@ -26,7 +26,7 @@ GROUP_SIZE = 512  # a transaction stays far under the other workers' patience fo
 CATCH_UP_SIZE = 2_000  # settlements that waited for the store, booked with each group after
 REAP_INTERVAL_S = 5.0
 RETRY_S = 0.2
-SETTLE_LINGER_S = 0.005  # a lone settlement need not cost a transaction of its own
+SETTLE_LINGER_S = 0.02  # company for a lone settlement: fifty transactions a second at most
 BACKLOG_LIMIT = 200_000  # settlements kept while the store is away: about 100 MB
 
 Verdict = Granted | Denied

@@ -5,7 +5,7 @@ Labels come from a bounded set: never a user, a session or a model name a caller
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar, cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -16,12 +16,15 @@ DURATION_BUCKETS_S: Final = (
 )  # fmt: skip
 TOKEN_BUCKETS: Final = tuple(4**n for n in range(14))  # 1 … 67,108,864
 
+Metric = TypeVar("Metric", Counter, Histogram)
+
 
 class ProxyMetrics:
     """One worker's metrics."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._children: dict[tuple[int, tuple[str, ...]], Counter | Histogram] = {}
         labels = ["gen_ai_operation_name", "gen_ai_provider_name"]
         self._duration = Histogram(
             "gen_ai_client_operation_duration_seconds",
@@ -58,20 +61,29 @@ class ProxyMetrics:
 
     def count(self, exchange: Exchange) -> None:
         """Count one ended exchange."""
-        self._requests.labels(exchange.outcome).inc()
+        self._of(self._requests, exchange.outcome).inc()
         if not exchange.attempts or exchange.target is None:
             return
         provider = exchange.target.provider
         seconds = (exchange.ended_unix_ns - exchange.started_unix_ns) / 1e9
         failed = exchange.outcome if exchange.error_type else ""
-        self._duration.labels("chat", provider, failed).observe(max(seconds, 0.0))
-        if exchange.usage is not None and exchange.usage.source == "provider":
-            self._tokens.labels("chat", provider, "input").observe(exchange.usage.input_tokens)
-            self._tokens.labels("chat", provider, "output").observe(exchange.usage.output_tokens)
+        self._of(self._duration, "chat", provider, failed).observe(max(seconds, 0.0))
+        usage = exchange.usage
+        if usage is not None and usage.source == "provider":
+            self._of(self._tokens, "chat", provider, "input").observe(usage.input_tokens)
+            self._of(self._tokens, "chat", provider, "output").observe(usage.output_tokens)
         if exchange.cost_nanousd is None:
             self._unpriced.inc()
         else:
             self._cost.inc(exchange.cost_nanousd / 1e9)
+
+    def _of(self, metric: Metric, *labels: str) -> Metric:
+        """Return a metric's child for some labels; the library's own look-up is slower."""
+        key = (id(metric), labels)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = metric.labels(*labels)
+        return cast("Metric", child)
 
     def text(self) -> bytes:
         """Return all of it in Prometheus' text format 0.0.4."""
