@@ -41,6 +41,7 @@ from tollkeeper_proxy.routing.providers import (
     configured_providers,
 )
 from tollkeeper_proxy.routing.router import Router
+from tollkeeper_proxy.server.closing import ClosingTime
 from tollkeeper_proxy.server.http import ConnectionFactory, Endpoint, Routes, Server
 from tollkeeper_proxy.settings import ProviderSettings, ProxySettings
 from tollkeeper_proxy.telemetry.destination import Destination, otlp_head
@@ -93,6 +94,7 @@ class ProxyApp:
         self._ready = False
         self._warming: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._warming.set_result(None)
+        self.closing = ClosingTime()
         self.pool = ConnectionPool()
         self._http = HttpUpstream(self.pool)
         self._providers = _providers(around)
@@ -137,6 +139,7 @@ class ProxyApp:
             tell_cost=self._around.settings.server.stream_cost,
             emit=self._emit,
             report_bug=self._report_bug,
+            closing=self.closing,
         )
         identified = [policy for policy in policies if policy.name == "identify"]
         models = ModelList(self._router, Pipeline(identified, report=report), self._emit)

@@ -2,6 +2,7 @@
 
     ProxyError
     ├── CallerError     the request cannot be served as it stands (4xx)
+    ├── ShuttingDown    this worker leaves before the answer has ended (503)
     └── UpstreamError   the provider failed before its answer began (502, 504)
 
 A policy's no is not an error but a ``Refusal``; anything else that escapes is our own bug and is
@@ -41,6 +42,20 @@ class CallerError(ProxyError):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.message)
         self.refusal = refusal
+
+
+class ShuttingDown(ProxyError):
+    """This worker leaves and waits no longer; ``refusal`` is what to tell the caller."""
+
+    refusal: Final = Refusal(
+        policy="server",
+        message="The proxy is shutting down; ask again.",
+        status=503,
+        kind="api_error",
+        code="shutdown",
+        retryable=True,
+        retry_after_s=1,
+    )
 
 
 class UpstreamError(ProxyError):

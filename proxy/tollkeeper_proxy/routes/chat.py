@@ -8,13 +8,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
 
 from tollkeeper.pricing import Price, Usage
 from tollkeeper_proxy.accounts.account import account
-from tollkeeper_proxy.errors import CallerError, UpstreamError
+from tollkeeper_proxy.errors import CallerError, ShuttingDown, UpstreamError
 from tollkeeper_proxy.exchange import Exchange, Refusal
 from tollkeeper_proxy.pipeline import Passage, Pipeline
 from tollkeeper_proxy.routes.answer_headers import (
@@ -24,6 +24,7 @@ from tollkeeper_proxy.routes.answer_headers import (
     usd,
 )
 from tollkeeper_proxy.server.caller import with_user
+from tollkeeper_proxy.server.closing import ClosingTime
 from tollkeeper_proxy.upstream import UpstreamAnswer
 from tollkeeper_proxy.upstream.forward import Forwarder
 from tollkeeper_proxy.wire import Answer
@@ -70,6 +71,7 @@ class ChatCompletions:
     tell_cost: bool  # beside the usage of streams
     emit: Callable[[Exchange], None]
     report_bug: Callable[[Exchange, Exception], None]
+    closing: ClosingTime = field(default_factory=ClosingTime)
 
     async def serve(self, exchange: Exchange, body: bytes, sink: Sink) -> None:
         """Answer one request; raises only what the connection's own end raises."""
@@ -77,25 +79,26 @@ class ChatCompletions:
         exchange.bytes_in = len(body)
         relay: StreamRelay | None = None
         try:
-            request = parse_chat(body)
-            exchange.request = request
-            exchange.caller = with_user(exchange.caller, request.document.get("user"))
-            verdict = await passage.enter(exchange)
-            if isinstance(verdict, Refusal):
-                await _refuse(exchange, verdict, sink)
-            elif verdict is not None:
-                await _give(exchange, verdict, sink)
-            else:
-                answer = await self.forwarder.send(exchange, request)
-                try:
-                    relay = self._relay_for(answer, request, exchange)
-                    await self._relay(exchange, answer, relay, sink)
-                finally:
-                    answer.close()
+            async with self.closing.open_hours():
+                request = _parsed(exchange, body)
+                verdict = await passage.enter(exchange)
+                if isinstance(verdict, Refusal):
+                    await _refuse(exchange, verdict, sink)
+                elif verdict is not None:
+                    await _give(exchange, verdict, sink)
+                else:
+                    answer = await self.forwarder.send(exchange, request)
+                    try:
+                        relay = self._relay_for(answer, request, exchange)
+                        await self._relay(exchange, answer, relay, sink)
+                    finally:
+                        answer.close()
         except CallerError as error:
             await _refuse(exchange, error.refusal, sink)
         except UpstreamError as error:
             await self._upstream_failed(exchange, error, sink)
+        except ShuttingDown as error:
+            await _cut_off(exchange, error.refusal, sink)
         except (asyncio.CancelledError, ConnectionError):
             _left(exchange)
             raise
@@ -174,6 +177,13 @@ class ChatCompletions:
             self.emit(exchange)
 
 
+def _parsed(exchange: Exchange, body: bytes) -> ChatRequest:
+    request = parse_chat(body)
+    exchange.request = request
+    exchange.caller = with_user(exchange.caller, request.document.get("user"))
+    return request
+
+
 async def _stream(
     exchange: Exchange, answer: UpstreamAnswer, relay: StreamRelay, sink: Sink
 ) -> None:
@@ -246,6 +256,17 @@ async def _break_off(exchange: Exchange, refusal: Refusal, sink: Sink) -> None:
     exchange.error_type = refusal.code
     await sink.write(error_event(refusal))
     await sink.end()
+
+
+async def _cut_off(exchange: Exchange, refusal: Refusal, sink: Sink) -> None:
+    """Tell a caller that we leave, as far as its answer still lets us."""
+    if exchange.outcome == "open" and not exchange.status:
+        await _refuse(exchange, refusal, sink)
+    elif exchange.outcome == "open":
+        await _break_off(exchange, refusal, sink)
+    elif exchange.outcome in {"complete", "cached"}:  # all said, but not yet read
+        exchange.outcome = "truncated"
+        exchange.error_type = refusal.code
 
 
 async def _say_no(exchange: Exchange, refusal: Refusal, sink: Sink) -> None:

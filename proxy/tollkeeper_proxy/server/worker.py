@@ -15,6 +15,7 @@ from tollkeeper.readiness import report_ready
 from tollkeeper_proxy.app import ProxyApp, Surroundings
 from tollkeeper_proxy.settings import ProxySettings
 
+FAREWELL_S = 1.0  # to tell callers whose answers are cut; who does not read it is cut off
 BACKLOG = 1024  # connections the kernel holds for us in a burst; nginx uses 511
 
 
@@ -51,7 +52,9 @@ async def _serve(around: Surroundings) -> None:
         app.stop_being_ready()
         server.close()
         app.connections.pre_shutdown()
-        await app.connections.shutdown(around.settings.server.drain_s)
+        drain_s = around.settings.server.drain_s
+        loop.call_later(drain_s, app.closing.call)
+        await app.connections.shutdown(drain_s + FAREWELL_S)
     finally:
         await app.close()
 

@@ -22,6 +22,7 @@ from tollkeeper_proxy.pipeline import Pipeline
 from tollkeeper_proxy.policies import TextEditor
 from tollkeeper_proxy.routes.chat import ChatCompletions
 from tollkeeper_proxy.routing.providers import build_provider, configured_providers
+from tollkeeper_proxy.server.closing import ClosingTime
 from tollkeeper_proxy.settings import ProviderSettings
 from tollkeeper_proxy.upstream.forward import Forwarder
 from tollkeeper_proxy.wire import Answer
@@ -85,6 +86,7 @@ class Scene:
     sink: MemorySink = field(default_factory=MemorySink)
     exchange: Exchange = field(default_factory=lambda: _unparsed(Target("demo", "echo")))
     tell_cost: bool = False
+    closing: ClosingTime = field(default_factory=ClosingTime)
     emitted: list[Exchange] = field(default_factory=list)
     bugs: list[Exception] = field(default_factory=list)
 
@@ -102,6 +104,7 @@ class Scene:
             tell_cost=self.tell_cost,
             emit=self.emitted.append,
             report_bug=lambda _, error: self.bugs.append(error),
+            closing=self.closing,
         )
 
     def is_over(self, *, settled: int = 1) -> None:
@@ -308,6 +311,37 @@ async def test_a_caller_may_leave_at_any_moment(name: str) -> None:
         scene.is_over(settled=_settled(scene, step))
         _is_accounted(scene.exchange)
     assert step > 2  # the policy and the answer, at least
+    assert serving.exception() is None
+
+
+@pytest.mark.parametrize("name", SCENES)
+async def test_time_may_be_called_at_any_moment(name: str) -> None:
+    step = 0
+    while True:
+        step += 1
+        scene = SCENES[name]()
+        gate = scene.stop_at(step)
+        is_stream = scene.upstream.headers == EVENTS
+        serving = asyncio.create_task(
+            scene.route().serve(scene.exchange, _body({"stream": is_stream}), scene.sink)
+        )
+        reached = asyncio.create_task(gate.reached.wait())
+        await asyncio.wait({serving, reached}, return_when=asyncio.FIRST_COMPLETED)
+        reached.cancel()
+        if serving.done():
+            break
+        scene.closing.call()
+        done, _ = await asyncio.wait({serving}, timeout=0.05)
+        if not done:  # the route was saying its last words already: aiohttp ends those
+            serving.cancel()
+            await asyncio.wait({serving})
+        scene.is_over(settled=_settled(scene, step))
+        _is_accounted(scene.exchange)
+        assert scene.exchange.error_type != "client_disconnected"
+        if scene.exchange.error_type == "shutdown" and b"[DONE]" not in scene.sink.body:
+            told = b'"code":"shutdown"' in scene.sink.body
+            assert told or not scene.sink.streams
+    assert step > 2
     assert serving.exception() is None
 
 

@@ -137,14 +137,34 @@ def test_a_stream_longer_than_the_drain_is_cut_and_still_accounted(tmp_path: Pat
                 provider.wait_for("m")
                 assert client.read_some().startswith(b"HTTP/1.1 200")
                 process.send_signal(signal.SIGTERM)
-                assert b"[DONE]" not in client.read_until_close()
+                rest = client.read_until_close()
+                assert b"[DONE]" not in rest
+                assert b'"code":"shutdown"' in rest
             assert process.wait(30) == 0
     (file,) = (tmp_path / "data" / "spool").rglob("*.otlp.json")
     server, call = read_spans(file.read_bytes())
     for span in (server, call):
-        assert span.attributes[names.OUTCOME] == "cancelled"
+        assert span.attributes[names.OUTCOME] == "truncated"
+        assert span.attributes[names.ERROR_TYPE] == "shutdown"
     assert call.attributes[names.USAGE_SOURCE] == "estimated"
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_a_request_unanswered_at_the_end_of_the_drain_is_told_to_come_again(tmp_path: Path) -> None:
+    with ScriptedProvider() as provider:
+        provider.play("m", script.answer("late").but(header_delay_s=30))
+        settings = {**settings_for(provider, tmp_path), "server": {"drain_s": 0.5}}
+        with worker(tmp_path, settings) as process:
+            port = port_of(tmp_path, process)
+            headers = (("Authorization", f"Bearer {key_for(tmp_path)}"),)
+            with RawConnection(port) as client:
+                client.send(request_bytes("/v1/chat/completions", BODY, headers=headers))
+                provider.wait_for("m")
+                process.send_signal(signal.SIGTERM)
+                response = client.read_response()
+            assert process.wait(30) == 0
+    assert (response.status, response.json()["error"]["code"]) == (503, "shutdown")
+    assert response.header("retry-after") == "1"
 
 
 def test_workers_share_a_port(tmp_path: Path) -> None:
