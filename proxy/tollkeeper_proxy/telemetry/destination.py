@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
+import orjson
+
 from tollkeeper_proxy.errors import UpstreamError
 from tollkeeper_proxy.telemetry.spool import Spool
 from tollkeeper_proxy.upstream import Origin, Timeouts, Upstream, UpstreamCall
@@ -40,6 +42,8 @@ class Destination:
         self._report = report
         self._away = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._patience: asyncio.Timeout | None = None
+        self._hurried = False
         self.sent_spans = 0
         self.dropped: Counter[str] = Counter()
 
@@ -63,12 +67,29 @@ class Destination:
 
     async def take(self, body: bytes, *, span_count: int) -> None:
         """Send one batch, or put it behind those that wait."""
-        if not self._away.is_set() and await self._send(body, span_count):
+        if not self._away.is_set() and await self._send_in_time(body, span_count):
             return
         if await asyncio.to_thread(self._spool.put, body, span_count):
             self._away.set()
         else:
             self.dropped["spool_full"] += span_count
+
+    def hurry(self) -> None:
+        """Wait for the collector no longer: what is in hand and what still comes is spooled."""
+        self._hurried = True
+        if self._patience is not None:
+            self._patience.reschedule(asyncio.get_running_loop().time())
+
+    async def _send_in_time(self, body: bytes, span_count: int) -> bool:
+        if self._hurried:
+            return False
+        try:
+            async with asyncio.timeout(None) as self._patience:
+                return await self._send(body, span_count)
+        except TimeoutError:
+            return False
+        finally:
+            self._patience = None
 
     async def _drain(self) -> None:
         wait_s = FIRST_WAIT_S
@@ -103,7 +124,7 @@ class Destination:
         try:
             answer = await self._upstream.send(call)
             try:
-                await answer.read_all(MAX_REPLY_BYTES)
+                reply = await answer.read_all(MAX_REPLY_BYTES)
             finally:
                 answer.close()
         except UpstreamError:
@@ -116,8 +137,24 @@ class Destination:
                 "collector", UpstreamError("bad_response", f"collector answered {answer.status}")
             )
         else:
-            self.sent_spans += span_count
+            self._count_taken(span_count, min(_rejected(reply), span_count))
         return True
+
+    def _count_taken(self, span_count: int, rejected: int) -> None:
+        self.sent_spans += span_count - rejected
+        if rejected:
+            self.dropped["rejected"] += rejected
+            told = UpstreamError("bad_response", f"collector rejected {rejected} spans")
+            self._report("collector", told)
+
+
+def _rejected(reply: bytes) -> int:
+    """Return how many spans a 200 did not take after all (OTLP's partial success, as JSON)."""
+    try:
+        told = orjson.loads(reply)
+        return max(0, int(told["partialSuccess"]["rejectedSpans"]))
+    except (ValueError, TypeError, LookupError):  # all were taken, or it says so in its own way
+        return 0
 
 
 def otlp_head(origin: Origin, path: str, key: str) -> bytes:

@@ -21,6 +21,7 @@ BATCH_EXCHANGES: Final = 256
 BATCH_BYTES: Final = 8 * 1024 * 1024  # of requests and answers; our collector takes 64 MiB at once
 SLICE_EXCHANGES: Final = 8  # encoded at one go before requests get their turn again
 LARGE_BYTES: Final = 32 * 1024  # masked in about 0.1 ms where it holds no suspects
+LAST_WORDS_S: Final = 3.0  # for a collector at shutdown; what it has not taken by then is spooled
 LINGER_S: Final = 0.2  # how long a lone span waits for company
 # The tenant of requests that were refused before anybody was identified. No key can have it (a
 # tenant's name begins with a letter or a digit), so only keys that see every tenant see them.
@@ -70,13 +71,19 @@ class SpanExporter:
         self._task = asyncio.create_task(self._run(), name="span-exporter")
 
     async def close(self) -> None:
-        """Send or spool all that waits, then stop."""
+        """Send what waits, spool what is not taken in time, then stop."""
         self._closing = True
         self._wake.set()
+        hurrying = asyncio.get_running_loop().call_later(LAST_WORDS_S, self._hurry)
         if self._task is not None:
             await self._task  # never cancelled: what it has in hand would be lost
+        hurrying.cancel()
         for destination in self._destinations:
             await destination.close()
+
+    def _hurry(self) -> None:
+        for destination in self._destinations:
+            destination.hurry()
 
     def gauges(self) -> list[tuple[str, str, Callable[[], float]]]:
         """Return what ``/metrics`` is to show of the spans' way: name, help, value."""

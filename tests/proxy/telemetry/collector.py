@@ -15,6 +15,7 @@ class FakeCollector:
 
     statuses: deque[int] = field(default_factory=deque)
     silent: bool = False
+    reply: bytes = b"{}"
     port: int = 0
     taken: list[bytes] = field(default_factory=list)
     heads: list[bytes] = field(default_factory=list)
@@ -55,5 +56,6 @@ class FakeCollector:
         status = self.statuses.popleft() if self.statuses else 200
         if status == 200:
             self.taken.append(body)
-        writer.write(b"HTTP/1.1 %d Said\r\nContent-Length: 2\r\n\r\n{}" % status)
+        head = b"HTTP/1.1 %d Said\r\nContent-Length: %d\r\n\r\n" % (status, len(self.reply))
+        writer.write(head + self.reply)
         await writer.drain()

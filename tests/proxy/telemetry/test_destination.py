@@ -1,5 +1,6 @@
 """Batches to a real collector over HTTP: straight on, or through the spool while it is away."""
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -59,6 +60,49 @@ async def test_a_batch_goes_straight_to_the_collector(
     assert b"Host: 127.0.0.1:%d" % collector.port in head
     assert b"Authorization: Bearer tk-system" in head
     assert b"Content-Type: application/json" in head
+
+
+@pytest.mark.parametrize(
+    ("reply", "rejected"),
+    [
+        (b'{"partialSuccess": {"rejectedSpans": "2", "errorMessage": "too old"}}', 2),
+        (b'{"partialSuccess": {"rejectedSpans": 2}}', 2),
+        (b'{"partialSuccess": {"rejectedSpans": "99"}}', 3),
+        (b'{"partialSuccess": {"rejectedSpans": "-1"}}', 0),
+        (b'{"partialSuccess": {"rejectedSpans": "many"}}', 0),
+        (b'{"partialSuccess": {"errorMessage": "only a warning"}}', 0),
+        (b'{"partialSuccess": null}', 0),
+        (b"[]", 0),
+        (b"", 0),
+        (b"not json", 0),
+    ],
+)
+async def test_spans_a_collector_takes_the_rest_without_are_counted_as_rejected(
+    make: Make, collector: FakeCollector, complaints: list[str], reply: bytes, rejected: int
+) -> None:
+    collector.reply = reply
+    destination = make()
+    await destination.open()
+    await destination.take(b"{}", span_count=3)
+    assert destination.sent_spans == 3 - rejected
+    assert destination.dropped["rejected"] == rejected
+    assert len(complaints) == (1 if rejected else 0)
+
+
+async def test_in_a_hurry_what_is_in_hand_and_what_comes_is_spooled(
+    make: Make, collector: FakeCollector, tmp_path: Path
+) -> None:
+    collector.silent = True
+    destination = make()
+    await destination.open()
+    taking = asyncio.create_task(destination.take(b"1", span_count=1))
+    await until(lambda: len(collector.heads) == 1)
+    destination.hurry()
+    await taking
+    await destination.close()
+    await destination.take(b"2", span_count=1)
+    assert spooled(tmp_path) == [b"1", b"2"]
+    assert len(collector.heads) == 1
 
 
 async def test_while_the_collector_is_away_batches_wait_and_are_then_sent_in_their_order(

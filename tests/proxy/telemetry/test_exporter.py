@@ -14,6 +14,7 @@ from tollkeeper import semconv as names
 from tollkeeper.control.keys import TENANT
 from tollkeeper.keys import Identity
 from tollkeeper_proxy.exchange import Exchange
+from tollkeeper_proxy.telemetry import exporter as exporting
 from tollkeeper_proxy.telemetry.destination import Destination, otlp_head
 from tollkeeper_proxy.telemetry.exporter import (
     BATCH_BYTES,
@@ -177,6 +178,21 @@ async def test_closing_loses_nothing_that_is_in_hand(
     await asyncio.sleep(0.02)
     await collector.close()
     await closing
+    assert spooled_spans(tmp_path) == 4
+    assert balance(exporter, tmp_path) == 4
+
+
+async def test_closing_waits_for_a_silent_collector_no_longer_than_it_must(
+    make: Make, collector: FakeCollector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "LAST_WORDS_S", 0.05)
+    collector.silent = True
+    exporter = make()
+    await exporter.open()
+    exporter.offer(ended(1))
+    await until(lambda: len(collector.heads) == 1)
+    exporter.offer(ended(2))
+    await exporter.close()
     assert spooled_spans(tmp_path) == 4
     assert balance(exporter, tmp_path) == 4
 
