@@ -142,7 +142,9 @@ class ProxyApp:
             closing=self.closing,
         )
         identified = [policy for policy in policies if policy.name == "identify"]
-        models = ModelList(self._router, Pipeline(identified, report=report), self._emit)
+        models = ModelList(
+            self._router, Pipeline(identified, report=report), self._emit, self._report_bug
+        )
         alive, ready = Probe(lambda: True), Probe(lambda: self._ready)
         endpoints: dict[tuple[str, str], Endpoint] = {
             ("GET", "/livez"): alive,

@@ -38,7 +38,7 @@ from tollkeeper_proxy.wire.sse import EventTooLarge
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024  # a whole answer is held in memory while it is read
 MAX_KEPT_STREAM_BYTES: Final = 1024 * 1024  # a stream longer than this is not offered to the cache
 
-_BUG: Final = Refusal(
+BUG: Final = Refusal(
     "proxy",
     "The proxy failed; the fault is ours.",
     status=500,
@@ -83,7 +83,7 @@ class ChatCompletions:
                 request = _parsed(exchange, body)
                 verdict = await passage.enter(exchange)
                 if isinstance(verdict, Refusal):
-                    await _refuse(exchange, verdict, sink)
+                    await refuse(exchange, verdict, sink)
                 elif verdict is not None:
                     await _give(exchange, verdict, sink)
                 else:
@@ -94,7 +94,7 @@ class ChatCompletions:
                     finally:
                         answer.close()
         except CallerError as error:
-            await _refuse(exchange, error.refusal, sink)
+            await refuse(exchange, error.refusal, sink)
         except UpstreamError as error:
             await self._upstream_failed(exchange, error, sink)
         except ShuttingDown as error:
@@ -105,9 +105,9 @@ class ChatCompletions:
         except Exception as error:  # noqa: BLE001 - the request boundary
             self.report_bug(exchange, error)
             if relay is not None and exchange.status:
-                await _break_off(exchange, _BUG, sink)
+                await _break_off(exchange, BUG, sink)
             else:
-                await _refuse(exchange, _BUG, sink)
+                await refuse(exchange, BUG, sink)
         finally:
             self._end(exchange, passage, relay)
 
@@ -243,7 +243,8 @@ async def _give(exchange: Exchange, answer: Answer, sink: Sink) -> None:
     await sink.whole(answer.status, headers, answer.body)
 
 
-async def _refuse(exchange: Exchange, refusal: Refusal, sink: Sink) -> None:
+async def refuse(exchange: Exchange, refusal: Refusal, sink: Sink) -> None:
+    """Say no to a caller who has heard nothing yet, and note it."""
     exchange.refusal = refusal
     exchange.outcome = "failed" if refusal.status >= 500 else "refused"
     exchange.error_type = refusal.code
@@ -261,7 +262,7 @@ async def _break_off(exchange: Exchange, refusal: Refusal, sink: Sink) -> None:
 async def _cut_off(exchange: Exchange, refusal: Refusal, sink: Sink) -> None:
     """Tell a caller that we leave, as far as its answer still lets us."""
     if exchange.outcome == "open" and not exchange.status:
-        await _refuse(exchange, refusal, sink)
+        await refuse(exchange, refusal, sink)
     elif exchange.outcome == "open":
         await _break_off(exchange, refusal, sink)
     elif exchange.outcome in {"complete", "cached"}:  # all said, but not yet read

@@ -8,11 +8,10 @@ import orjson
 
 from tollkeeper_proxy.exchange import Exchange, Refusal
 from tollkeeper_proxy.pipeline import Pipeline
-from tollkeeper_proxy.routes.answer_headers import answer_headers, refusal_headers
-from tollkeeper_proxy.routes.chat import Sink
+from tollkeeper_proxy.routes.answer_headers import answer_headers
+from tollkeeper_proxy.routes.chat import BUG, Sink, refuse
 from tollkeeper_proxy.routing.router import Router
 from tollkeeper_proxy.upstream.demo_reply import CREATED
-from tollkeeper_proxy.wire.openai_errors import error_body
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +21,25 @@ class ModelList:
     router: Router
     pipeline: Pipeline
     emit: Callable[[Exchange], None]
+    report_bug: Callable[[Exchange, Exception], None]
 
     async def serve(self, exchange: Exchange, body: bytes, sink: Sink) -> None:
         passage = self.pipeline.passage()
         try:
             verdict = await passage.enter(exchange)
             if isinstance(verdict, Refusal):
-                exchange.refusal = verdict
-                exchange.outcome = "refused"
-                exchange.error_type = verdict.code
-                exchange.status = verdict.status
-                headers = [*answer_headers(exchange), *refusal_headers(verdict)]
-                await _json(exchange, sink, error_body(verdict), headers)
+                await refuse(exchange, verdict, sink)
             else:
+                listed = self._list()
                 exchange.status = 200
                 exchange.outcome = "complete"
-                await _json(exchange, sink, self._list(), answer_headers(exchange))
+                await _json(exchange, sink, listed)
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the request boundary
+            self.report_bug(exchange, error)
+            if not exchange.status:
+                await refuse(exchange, BUG, sink)
         finally:
             exchange.ended_unix_ns = time.time_ns()
             passage.settle(exchange)
@@ -51,8 +53,7 @@ class ModelList:
         return orjson.dumps({"object": "list", "data": models})
 
 
-async def _json(
-    exchange: Exchange, sink: Sink, body: bytes, headers: list[tuple[str, str]]
-) -> None:
+async def _json(exchange: Exchange, sink: Sink, body: bytes) -> None:
     exchange.bytes_out = len(body)
-    await sink.whole(exchange.status, [("content-type", "application/json"), *headers], body)
+    headers = [("content-type", "application/json"), *answer_headers(exchange)]
+    await sink.whole(exchange.status, headers, body)

@@ -20,11 +20,15 @@ class Door:
 
     name = "identify"
 
-    def __init__(self, verdict: Refusal | None = None) -> None:
+    def __init__(self, verdict: Refusal | None = None, *, fails: bool = False) -> None:
         self.verdict = verdict
+        self.fails = fails
         self.settled = 0
+        self.bugs: list[Exception] = []
 
     async def on_request(self, exchange: Exchange) -> Refusal | None:
+        if self.fails:
+            raise RuntimeError("a bug of ours")
         return self.verdict
 
     def on_done(self, exchange: Exchange) -> None:
@@ -34,7 +38,13 @@ class Door:
 def route(door: Door) -> tuple[ModelList, list[Exchange]]:
     emitted: list[Exchange] = []
     pipeline = Pipeline([door], report=lambda name, error: None)
-    return ModelList(ROUTER, pipeline, emitted.append), emitted
+    models = ModelList(
+        ROUTER,
+        pipeline,
+        emitted.append,
+        report_bug=lambda opened, error: door.bugs.append(error),
+    )
+    return models, emitted
 
 
 async def test_lists_every_name_one_may_ask_for() -> None:
@@ -63,6 +73,18 @@ async def test_is_closed_to_who_may_not_call() -> None:
     assert emitted == [opened]
     assert (opened.outcome, opened.error_type) == ("refused", "invalid_api_key")
     assert door.settled == 1
+
+
+async def test_a_bug_of_ours_is_a_500_with_one_exchange_and_is_reported() -> None:
+    door = Door(fails=True)
+    models, emitted = route(door)
+    sink, opened = RememberingSink(), exchange()
+    await models.serve(opened, b"", sink)
+    assert sink.status == 500
+    assert json.loads(sink.body)["error"]["code"] == "internal_error"
+    assert emitted == [opened]
+    assert (opened.outcome, opened.status, opened.error_type) == ("failed", 500, "internal_error")
+    assert [str(bug) for bug in door.bugs] == ["a bug of ours"]
 
 
 async def test_its_span_has_an_end() -> None:
