@@ -8,12 +8,14 @@ from typing import Final
 
 from tollkeeper.pricing import Price, Usage, price_of
 from tollkeeper_proxy.accounts.tokens import count_tokens
-from tollkeeper_proxy.exchange import Exchange
+from tollkeeper_proxy.exchange import Decision, Exchange
 
 # Faults before any model was at work: nothing was sent, or it was sent on its way elsewhere.
 _NEVER_SERVED: Final = frozenset(
     {"connect_failed", "connect_timeout", "pool_exhausted", "redirect_refused"}
 )
+
+_CONTRADICTORY: Final = Decision("account", "contradictory_usage", "more cached than input tokens")
 
 
 def account(exchange: Exchange) -> None:
@@ -28,8 +30,15 @@ def account(exchange: Exchange) -> None:
     _reprice(exchange)
     if exchange.usage is not None and exchange.price is not None:
         exchange.cost_nanousd = exchange.price.cost_nanousd(exchange.usage)
+        _doubt(exchange, exchange.usage)
     elif exchange.usage is None and _known_free(exchange):
         exchange.cost_nanousd = 0
+
+
+def _doubt(exchange: Exchange, usage: Usage) -> None:
+    """Note, once, why the provider's own word has no cost."""
+    if usage.contradicts and _CONTRADICTORY not in exchange.decisions:
+        exchange.decisions.append(_CONTRADICTORY)
 
 
 def _reprice(exchange: Exchange) -> None:

@@ -35,6 +35,8 @@ class Rates:
         if plain < 0 or usage.output_tokens < 0:
             return None
         if usage.cache_read_tokens or usage.cache_write_tokens or usage.input_audio_tokens:
+            if usage.contradicts:
+                return None  # also where caching has no rate: somebody counted otherwise than we
             parts = (
                 (usage.cache_read_tokens, self.cache_read),
                 (usage.cache_write_tokens, self.cache_write),

@@ -20,3 +20,8 @@ class Usage:
     input_audio_tokens: int = 0
     output_audio_tokens: int = 0
     source: UsageSource = "provider"
+
+    @property
+    def contradicts(self) -> bool:
+        """Tell whether more tokens were cached than there were."""
+        return self.cache_read_tokens + self.cache_write_tokens > self.input_tokens

@@ -130,6 +130,27 @@ def test_an_unknown_price_leaves_the_cost_unknown() -> None:
     assert opened.cost_nanousd is None
 
 
+@pytest.mark.parametrize("target", [TARGET, Target("demo", "echo")])
+def test_more_cached_than_input_tokens_is_kept_as_said_and_costs_nobody_knows_what(
+    target: Target,
+) -> None:
+    told = Usage(100, 5, cache_read_tokens=80, cache_write_tokens=30)
+    opened = dispatched(exchange(target=target))
+    opened.outcome = "complete"
+    opened.summary = AnswerSummary(usage=told)
+    account(opened)
+    account(opened)
+    assert opened.usage is told
+    assert opened.cost_nanousd is None
+    assert [(d.policy, d.verdict) for d in opened.decisions] == [("account", "contradictory_usage")]
+
+
+def test_as_many_cached_as_input_tokens_are_no_contradiction() -> None:
+    opened = ended(usage=Usage(100, 5, cache_read_tokens=100))
+    assert opened.cost_nanousd is not None
+    assert opened.decisions == []
+
+
 def test_a_cached_answer_costs_nothing() -> None:
     opened = exchange(target=TARGET)
     opened.outcome = "cached"

@@ -53,3 +53,9 @@ def test_cached_audio_with_a_price_of_its_own_is_unknown_when_nobody_counted_it(
     assert compiled.cost(Usage(input_tokens=10, cache_read_tokens=1)) is not None
     both = Usage(input_tokens=10, cache_read_tokens=1, input_audio_tokens=1)
     assert compiled.cost(both) is None
+
+
+def test_more_cached_than_input_tokens_have_no_cost_also_where_caching_has_no_rate() -> None:
+    plain = Rates(per_nanousd=1, input=10, output=10)
+    assert plain.cost(Usage(10, 1, cache_read_tokens=6, cache_write_tokens=5)) is None
+    assert plain.cost(Usage(10, 1, cache_read_tokens=5, cache_write_tokens=5)) == 110
