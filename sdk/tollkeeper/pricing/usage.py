@@ -1,4 +1,4 @@
-"""What a call used, and the unit money is counted in: vocabulary without behaviour."""
+"""What a call used, and the unit money is counted in: vocabulary, with next to no behaviour."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
