@@ -131,7 +131,7 @@ async def test_a_large_request_leaves_the_loop_free() -> None:
         ticks += 1
     assert await task is None
     assert large.redactions == 1000
-    assert ticks > 100
+    assert ticks > 5  # masked on the loop, the task would be done at its second turn
 
 
 async def test_a_text_that_takes_too_long_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +145,7 @@ async def test_a_caller_who_leaves_meanwhile_is_not_taken_for_a_failure() -> Non
     policy = await opened(PiiSettings(mode="mask"))
     leaving = exchange(chat("call (212) 555-0198 or " * 1000))
     task = asyncio.create_task(policy.on_request(leaving))
-    await asyncio.sleep(0.001)
+    await asyncio.sleep(0)  # its first step ends where it waits for the thread
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
