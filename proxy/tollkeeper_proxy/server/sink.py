@@ -1,7 +1,7 @@
 """The caller's end of one request: whole answers written in one piece, streams through aiohttp.
 
-A whole answer's head is put together here and leaves with its body in a single write; that halves
-what an answer costs compared with aiohttp's general response object.
+A whole answer's head is put together here and leaves with its body in a single write, without
+aiohttp's general response object.
 """
 
 import time
